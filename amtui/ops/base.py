@@ -66,13 +66,14 @@ class Result(NamedTuple):
 
     `data` is a msgspec Struct, list, dict or None, and becomes the `--json` document; `text` is what a person reads
     on stdout, already safe for a terminal; `raw` is bytes for a non-terminal stdout or `--raw`; `exit_code` lets
-    `exec` pass on the remote status.
+    `exec` pass on the remote status; `attach` names the worker whose console a person wants to see next.
     """
 
     data: Any = None
     text: str = ""
     raw: bytes | None = None
     exit_code: int = 0
+    attach: str = ""
 
 
 class Chunk(NamedTuple):

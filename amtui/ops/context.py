@@ -1,0 +1,100 @@
+"""What an operation may use: the estate, the fleet, and a way to ask the person in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from amtui.errors import NeedsConfirmation
+from amtui.fleet.estate import Estate
+from amtui.fleet.sync import Fleet
+from amtui.model import MAIN_CONSOLE, Authority, Worker
+
+if TYPE_CHECKING:
+    from amtui.console.hub import ConsoleHandle
+
+
+class Question(NamedTuple):
+    """Something only a person can answer."""
+
+    kind: Literal["confirm", "secret", "choice", "name"]
+    """confirm → "yes"; secret → hidden text; choice → one of `options`; name → must type `expect` exactly."""
+    title: str
+    text: str
+    options: tuple[str, ...] = ()
+    expect: str = ""
+
+
+Ask = Callable[[Question], Awaitable[str | None]]
+"""Puts a question to a person; None when nobody answered or they declined."""
+
+
+class Context:
+    """One front end's session with amtui.
+
+    `ask` is None where nobody can be asked; `yes` is the operator's advance consent to destructive steps;
+    `terminal` tells whether stdout is a terminal, so that a reader rather than a program is served.
+    """
+
+    def __init__(
+        self,
+        estate: Estate,
+        *,
+        read_only: bool = False,
+        yes: bool = False,
+        ask: Ask | None = None,
+        terminal: bool = False,
+    ) -> None:
+        self.estate = estate
+        self.fleet = Fleet(estate)
+        self.read_only = read_only
+        self.yes = yes
+        self.ask = ask
+        self.terminal = terminal
+
+    @classmethod
+    def open(
+        cls,
+        env: Mapping[str, str] | None = None,
+        *,
+        read_only: bool = False,
+        yes: bool = False,
+        ask: Ask | None = None,
+        terminal: bool = False,
+    ) -> Context:
+        """Open the estate named by the environment. Raises `ConfigError`, `StoreError`."""
+        return cls(Estate.open(env), read_only=read_only, yes=yes, ask=ask, terminal=terminal)
+
+    @property
+    def config(self):  # type: ignore[no-untyped-def]  # the type is config's own; re-exported for screens
+        return self.estate.config
+
+    def worker(self, name: str) -> Worker:
+        """The worker of that name. Raises `UnknownName` with the nearest names."""
+        return self.estate.store.worker(name)
+
+    async def open_console(
+        self, name: str, console: str = MAIN_CONSOLE, authority: Authority = Authority.VIEW
+    ) -> ConsoleHandle:
+        """A handle on a console; to type needs authority `TYPE`, which read-only mode refuses."""
+        from amtui.errors import Refused
+
+        if self.read_only and authority is Authority.TYPE:
+            raise Refused("typing is refused in read-only mode", "start amtui without --read-only to type")
+        return await self.estate.open_console(name, console, authority)
+
+    async def confirm(self, question: Question) -> None:
+        """Return if the person agrees (or said `--yes` before). Raises `NeedsConfirmation` otherwise."""
+        if self.yes:
+            return
+        if self.ask is None:
+            raise NeedsConfirmation(f"{question.title}: {question.text}", "add --yes to go ahead")
+        answer = await self.ask(question)
+        wanted = question.expect or "yes"
+        if answer != wanted:
+            raise NeedsConfirmation(f"{question.title}: not confirmed", "nothing was changed")
+
+    async def aclose(self) -> None:
+        """Stop the refresh loops and close the estate; agents keep running."""
+        await self.fleet.stop()
+        await self.estate.aclose()
