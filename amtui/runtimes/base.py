@@ -1,7 +1,8 @@
 """What an agent program must tell amtui so that it can be installed, configured, launched and judged.
 
-A runtime is one file in this package. It produces data (shell steps, file edits, a launch line); the bootstrap
-engine runs the steps as detached jobs on the worker and the console starts the launch line inside tmux.
+A runtime is one file in this package. It produces data (shell steps, file edits, a launch line); the
+bootstrap engine runs the steps as detached jobs on the worker and the console starts the launch line
+inside tmux.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ class Step:
 class FileEdit:
     """A user's file that must hold our settings: merged, never overwritten.
 
-    `merge` gets the present bytes (None when absent) and returns the new ones; it must keep everything that is
-    not ours, byte for byte where the format allows, and be idempotent.
+    `merge` gets the present bytes (None when absent) and returns the new ones; it must keep everything
+    that is not ours, byte for byte where the format allows, and be idempotent.
     """
 
     path: str
