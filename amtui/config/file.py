@@ -1,0 +1,210 @@
+"""Reading, checking and changing `config.toml`."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from amtui.config import check, registry
+from amtui.config.check import Problem
+from amtui.config.lines import locate
+from amtui.config.paths import Paths, private_directory
+from amtui.errors import ConfigError
+from amtui.model import plain
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+
+T = TypeVar("T")
+
+_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)\Z")
+
+
+class Config:
+    """What the user configured. A section that is absent holds its defaults."""
+
+    def __init__(
+        self, document: dict[str, Any] | None = None, *, file: Path | None = None, text: str = ""
+    ) -> None:
+        self.document = document or {}
+        self.file = file or Path("config.toml")
+        self._text = text
+        self._parsed: dict[str, Any] = {}
+
+    def section(self, name: str, type_: Callable[..., T]) -> T:
+        """The section `name` as `type_`, the type that its package registered. Raises `ConfigError`."""
+        registry.register(name, type_)
+        if name not in self._parsed:
+            raw = self.document.get(name, {})
+            _refuse(
+                self.file, _place(self.file, self._text, self.document, check.examine(raw, type_, (name,)))
+            )
+            self._parsed[name] = msgspec.convert(raw, type_, strict=True)
+        parsed: T = self._parsed[name]
+        return parsed
+
+
+def load(paths: Paths) -> Config:
+    """The configuration of this user; no file means all defaults.
+
+    Raises `ConfigError` for the first problem, naming file, line, key and the nearest valid name; `problems`
+    lists all of them.
+    """
+    text = _read(paths.config_file)
+    if text is None:
+        return Config(file=paths.config_file)
+    _refuse(paths.config_file, examine(paths.config_file, text))
+    return Config(tomllib.loads(text), file=paths.config_file, text=text)
+
+
+def problems(paths: Paths) -> list[Problem]:
+    """Everything that is wrong in the file, in the order of its lines; empty when it is fine or absent.
+
+    Only sections whose package is loaded in this process are checked to the bottom.
+    """
+    try:
+        text = _read(paths.config_file)
+    except ConfigError as error:
+        return [Problem(paths.config_file.name, 0, "", error.message.partition(": ")[2] or error.message)]
+    return [] if text is None else examine(paths.config_file, text)
+
+
+def edit(paths: Paths, change: Callable[[TOMLDocument], None]) -> None:
+    """Apply `change` to the file as a tomlkit document: comments and order stay, in one step, mode 0600.
+
+    Raises `ConfigError`, and leaves the file alone, when it is invalid before or would be after.
+    """
+    import tomlkit
+
+    private_directory(paths.config_dir)
+    target = Path(os.path.realpath(paths.config_file))  # a link into the user's dotfiles stays a link
+    with locked(paths.config_dir / ".lock"):
+        text = _read(paths.config_file)
+        if text is not None:
+            _refuse(paths.config_file, examine(paths.config_file, text))
+        document = tomlkit.parse(text or "")
+        change(document)
+        changed = tomlkit.dumps(document)
+        _refuse(paths.config_file, examine(paths.config_file, changed), change=True)
+        if changed != text:
+            replace(target, changed.encode())
+
+
+def examine(file: Path, text: str) -> list[Problem]:
+    """Every problem of `text` as the content of `file`."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        place = _PLACE.search(message)
+        line = int(place.group(1)) if place and place.group(1) else max(1, len(text.splitlines()))
+        detail = plain(message[: place.start()] if place else message)
+        return [Problem(file.name, line, "", f"not valid TOML: {detail[:1].lower()}{detail[1:]}")]
+    except RecursionError:
+        return [Problem(file.name, 0, "", "nested too deeply")]
+    found: list[tuple[check.Path, str]] = []
+    types = registry.registered()
+    for name, value in document.items():
+        if name in types:
+            found.extend(check.examine(value, types[name], (name,)))
+        elif name not in registry.ELSEWHERE:
+            known = set(types) | registry.ELSEWHERE
+            close = check.nearest(name, known)
+            kind = "section" if isinstance(value, dict) else "key"
+            found.append(((name,), f"unknown {kind}" + (f'; did you mean "{close[0]}"?' if close else "")))
+    return _place(file, text, document, found)
+
+
+def _place(
+    file: Path, text: str, document: dict[str, Any], found: list[tuple[check.Path, str]]
+) -> list[Problem]:
+    if not found:
+        return []
+    lines = locate(text, document)
+    placed = []
+    for path, message in found:
+        known = path
+        while known and known not in lines:
+            known = known[:-1]
+        placed.append(Problem(file.name, lines.get(known, 0), _dotted(path), plain(message)))
+    return sorted(placed, key=lambda problem: problem.line)
+
+
+def _dotted(path: check.Path) -> str:
+    out = ""
+    for step in path:
+        if isinstance(step, int):
+            out += f"[{step}]"
+        else:
+            name = step if re.fullmatch(r"[A-Za-z0-9_-]+", step) else f'"{plain(step)}"'
+            out += f".{name}" if out else name
+    return out
+
+
+def _refuse(file: Path, found: list[Problem], *, change: bool = False) -> None:
+    if not found:
+        return
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    if change:
+        raise ConfigError(f"not written: {found[0]}{more}", f"{file} is unchanged")
+    raise ConfigError(f"{found[0]}{more}", f"edit {file}, then run: amtui config validate")
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_bytes().decode()
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{file.name}:{line}: not valid UTF-8", f"save {file} as UTF-8, then run: amtui config validate"
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"{file.name}: cannot be read: {error.strerror or error}", f"check the permissions of {file}"
+        ) from error
+
+
+@contextlib.contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold an advisory lock on `file` so that two amtui processes do not lose each other's change."""
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write in {file.parent}: {error.strerror or error}", "make the directory writable"
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def replace(file: Path, data: bytes) -> None:
+    """Replace the content of `file` in one step, durably, with mode 0600. Raises `ConfigError`."""
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(temporary, file)
+    except OSError as error:
+        if temporary:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise ConfigError(
+            f"cannot write {file}: {error.strerror or error}", "free space or make the directory writable"
+        ) from error
