@@ -55,8 +55,8 @@ class Command:
     """One program to run on a host.
 
     `argv` is run as it is: no login shell, no word splitting. Its environment is the provider's allow-list
-    (see `amtui.providers.environment`) plus `env`, which must never hold a secret: other users of the host can
-    read it. `timeout` is in seconds, None for no deadline; `max_output` bounds each stream in bytes.
+    (see `amtui.providers.environment`) plus `env`, which must never hold a secret: other users of the host
+    can read it. `timeout` is in seconds, None for no deadline; `max_output` bounds each stream in bytes.
     """
 
     argv: Sequence[str]
@@ -245,16 +245,22 @@ class Provider(Protocol):
         """Idempotent. Raises `Unsupported` where hosts are not ours to destroy."""
         ...
 
-    async def exec(
-        self, host_id: str, command: Command, *, purpose: Purpose = Purpose.USER
-    ) -> ExecResult:
-        """Run to the end. Raises `ExecTimeout` after killing the process group, `Unreachable`, `StreamBroken`."""
+    async def exec(self, host_id: str, command: Command, *, purpose: Purpose = Purpose.USER) -> ExecResult:
+        """Run to the end; stdin is empty when the command gives none.
+
+        Raises `ExecTimeout` after killing the process group, `Unreachable`, `StreamBroken`, and `NotFound`
+        when `cwd` is not there. A program that is not there is a result: exit code 127, as in a shell.
+        """
         ...
 
     def stream_exec(
         self, host_id: str, command: Command, *, purpose: Purpose = Purpose.USER
     ) -> AbstractAsyncContextManager[ExecStream]:
-        """Run with live output. Leaving the context early kills the remote process group unless detached."""
+        """Run with live output. `stdin` given is written, then closed; None leaves it open for `write`.
+
+        `timeout` and `max_output` do not apply. Leaving the context early kills the remote process group
+        unless detached.
+        """
         ...
 
     async def metrics(self, host_id: str) -> Metrics: ...
