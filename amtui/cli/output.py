@@ -1,0 +1,128 @@
+"""The only writer to stdout: text for people, JSON for programs, and a worker's bytes, made safe for a terminal.
+
+What a worker printed reaches a terminal without a single byte that the terminal would obey, also where an escape
+sequence is cut in two by the network. Programs (a pipe, a file, `--raw`) get the bytes as they came.
+"""
+
+from __future__ import annotations
+
+import codecs
+import sys
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from amtui.model import SCHEMA, Untrusted, plain
+
+if TYPE_CHECKING:
+    from amtui.ops.base import Chunk, Result
+
+_STRING_OPENERS = frozenset("]P_^X\x9d\x90\x9f\x9e\x98")
+_GROUND, _ESCAPE, _CONTROL, _STRING, _STRING_ESCAPE = range(5)
+
+
+class TerminalFilter:
+    """Incremental `Untrusted.for_terminal`: the same text comes out however the input is cut.
+
+    It keeps no input, only its state, so an endless control string costs nothing.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._state = _GROUND
+
+    def feed(self, data: bytes, *, final: bool = False) -> str:
+        """Text that is safe to print; what is not complete yet is waited for."""
+        kept: list[str] = []
+        for char in self._decoder.decode(data, final):
+            self._state = self._step(char, kept)
+        return plain("".join(kept))
+
+    def _step(self, char: str, kept: list[str]) -> int:
+        if char in "\x18\x1a":  # CAN and SUB end any sequence
+            return _GROUND
+        if self._state == _STRING:
+            if char in "\x07\x9c":
+                return _GROUND
+            return _STRING_ESCAPE if char == "\x1b" else _STRING
+        if self._state == _STRING_ESCAPE and char == "\\":
+            return _GROUND
+        if char == "\x1b":
+            return _ESCAPE
+        if char == "\x9b":
+            return _CONTROL
+        if char in _STRING_OPENERS and (char >= "\x80" or self._state in (_ESCAPE, _STRING_ESCAPE)):
+            return _STRING
+        if self._state in (_ESCAPE, _STRING_ESCAPE):
+            if char == "[":
+                return _CONTROL
+            return _ESCAPE if " " <= char <= "/" else _GROUND
+        if self._state == _CONTROL:
+            if " " <= char <= "?":
+                return _CONTROL
+            if "@" <= char <= "~":
+                return _GROUND
+        kept.append(char)
+        # A control character inside a CSI sequence is executed and the sequence goes on.
+        return _CONTROL if self._state == _CONTROL and char < " " else _GROUND
+
+
+class Output:
+    """Stdout (and the stderr half of a worker's output) for one call."""
+
+    def __init__(
+        self,
+        *,
+        json: bool = False,
+        raw: bool = False,
+        stdout: BinaryIO | None = None,
+        stderr: BinaryIO | None = None,
+        terminals: tuple[bool, bool] | None = None,
+    ) -> None:
+        self.json = json
+        self.raw = raw
+        self._streams = {"stdout": stdout or sys.stdout.buffer, "stderr": stderr or sys.stderr.buffer}
+        seen = terminals or (sys.stdout.isatty(), sys.stderr.isatty())
+        self._terminal = {"stdout": seen[0], "stderr": seen[1]}
+        self._filters = {"stdout": TerminalFilter(), "stderr": TerminalFilter()}
+
+    def _write(self, data: bytes, stream: str = "stdout") -> None:
+        self._streams[stream].write(data)
+        self._streams[stream].flush()
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Live output of a worker. With `--json` it is part of the final document instead."""
+        if self.json:
+            return
+        if self.raw or not self._terminal[chunk.stream]:
+            self._write(chunk.data, chunk.stream)
+        elif text := self._filters[chunk.stream].feed(chunk.data):
+            self._write(text.encode("utf-8", "replace"), chunk.stream)
+
+    def result(self, result: Result) -> None:
+        """The end of an operation."""
+        if self.json:
+            self.document(result.data)
+        elif result.raw is not None and (self.raw or not self._terminal["stdout"]):
+            self._write(result.raw)
+        elif result.text:
+            self.text(result.text)
+
+    def text(self, text: str) -> None:
+        """Lines for a person. A terminal gets them through the filter once more: a second lock on one door."""
+        if self._terminal["stdout"] and not self.raw:
+            text = Untrusted(text, "amtui").for_terminal()
+        self._write(text.encode("utf-8", "replace") + (b"" if text.endswith("\n") else b"\n"))
+
+    def document(self, data: Any) -> None:
+        """One JSON document with the version of its schema."""
+        import msgspec
+
+        built = msgspec.to_builtins(data)
+        if not isinstance(built, dict):
+            built = {"data": built} if built is not None else {}
+        document = built if "schema" in built or "$schema" in built else {"schema": SCHEMA, **built}
+        self._write(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+
+    def error(self, message: str, hint: str, exit_code: int) -> None:
+        """With `--json`, a program learns of a failure on stdout too; people read stderr."""
+        if self.json:
+            self.document({"error": {"message": message, "hint": hint, "exit_code": exit_code}})

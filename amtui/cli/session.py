@@ -1,0 +1,58 @@
+"""One verb from its words to its exit code: open the context, run the operation, print what it yields."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+from amtui.cli import asking, diagnostics
+from amtui.cli.launch import Launch
+from amtui.cli.options import Options
+from amtui.cli.output import Output
+from amtui.errors import Refused
+from amtui.ops import registry
+from amtui.ops.base import Chunk, Op, Progress, Result
+from amtui.ops.context import Context
+
+
+def has_terminal() -> bool:
+    """Whether a full-screen front end could be shown here."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def perform(op: Op, values: dict[str, Any], options: Options) -> int | Launch:
+    """Run `op` and return the exit code, or the front end that its result asks for. Raises `AmtuiError`."""
+    if op.id == "attach" and not has_terminal():
+        raise Refused("attach needs a terminal", "`amtui screen NAME` prints what a console shows")
+    output = Output(json=options.json, raw=options.raw)
+    result = asyncio.run(_run(op, values, options, output))
+    wants_console = result.attach and has_terminal() and not options.json
+    if not (op.id == "attach" and wants_console):
+        output.result(result)
+    if wants_console:
+        return Launch("tui", options.environment(), options.read_only, result.attach, bare=op.id == "attach")
+    return result.exit_code
+
+
+async def _run(op: Op, values: dict[str, Any], options: Options, output: Output) -> Result:
+    context = Context.open(
+        options.environment(),
+        read_only=options.read_only,
+        yes=options.yes,
+        ask=asking.ask,
+        terminal=sys.stdout.isatty(),
+    )
+    last = Result()
+    try:
+        async for item in registry.run(context, op.id, values):
+            match item:
+                case Progress(text=text):
+                    diagnostics.narrate(text)
+                case Chunk():
+                    output.chunk(item)
+                case Result():
+                    last = item
+    finally:
+        await context.aclose()
+    return last
