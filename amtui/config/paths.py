@@ -24,9 +24,9 @@ class Paths:
     def from_environment(cls, env: Mapping[str, str] | None = None) -> Paths:
         """The directories of this user.
 
-        `AMTUI_CONFIG_DIR`, `AMTUI_STATE_DIR` and `AMTUI_CACHE_DIR` in `env` (default: the process environment)
-        win over the operating system's conventions. `~` is expanded, a relative path counts from the current
-        directory.
+        `AMTUI_CONFIG_DIR`, `AMTUI_STATE_DIR` and `AMTUI_CACHE_DIR` in `env` (default: the process
+        environment) win over the operating system's conventions. `~` is expanded, a relative path counts
+        from the current directory.
         """
         env = os.environ if env is None else env
         chosen: dict[str, Path] = {}

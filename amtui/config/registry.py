@@ -15,14 +15,15 @@ ELSEWHERE: Final = frozenset(
     }
 )  # fmt: skip
 """Names under which a package that is not loaded in this process may have registered. Such a section is kept
-as it is and checked when it is asked for: a small command need not import every package to read its own part."""
+as it is and checked when it is asked for: a small command need not import every package to read its own
+part."""
 
 
 def register(section: str, type_: Any) -> None:
     """Say that `[section]` is of `type_`: a Struct whose fields all have defaults, or `dict[str, Struct]`.
 
-    Called once at import by the package that owns the section. Registering another type under the same name is
-    a programming error.
+    Called once at import by the package that owns the section. Registering another type under the same name
+    is a programming error.
     """
     present = _types.setdefault(section, type_)
     if present is not type_ and present != type_:
