@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from amtui.model import Autonomy
@@ -18,55 +18,65 @@ from amtui.model import Autonomy
 class Grant:
     """What one autonomy means for one runtime.
 
-    `argv` goes on the command line, where no project file can widen it; `env` into the launch environment,
-    and `root_env` in addition when the agent runs as root. `meaning` is one line for people.
+    `meaning` is one line for people; `settings` are the runtime's own words for it, by the names of its
+    configuration; `root_env` is wanted in addition when the agent runs as root.
     """
 
-    argv: tuple[str, ...] = ()
-    env: Mapping[str, str] | None = None
-    root_env: Mapping[str, str] | None = None
-    meaning: str = ""
+    meaning: str
+    settings: Mapping[str, str | Mapping[str, Mapping[str, bool]]] = field(default_factory=dict)
+    root_env: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self, uid: int) -> dict[str, str]:
         """Environment of this grant for user id `uid`."""
-        return {**(self.env or {}), **((self.root_env or {}) if uid == 0 else {})}
+        return dict(self.root_env) if uid == 0 else {}
 
+
+# Codex has no policy that asks before every command. What comes closest: every command runs in its sandbox,
+# what the sandbox stops is asked, and no kind of question is answered by itself.
+_CODEX_ASKS: Final = {
+    "granular": {
+        "sandbox_approval": True,
+        "rules": True,
+        "skill_approval": True,
+        "request_permissions": True,
+        "mcp_elicitations": True,
+    }
+}
 
 AUTONOMY: Final[Mapping[str, Mapping[Autonomy, Grant]]] = {
     "shell": {
-        Autonomy.ASK: Grant(meaning="a shell does what is typed"),
-        Autonomy.EDITS: Grant(meaning="a shell does what is typed"),
-        Autonomy.FULL: Grant(meaning="a shell does what is typed"),
+        Autonomy.ASK: Grant("does what is typed"),
+        Autonomy.EDITS: Grant("does what is typed"),
+        Autonomy.FULL: Grant("does what is typed"),
     },
     "claude": {
         Autonomy.ASK: Grant(
-            argv=("--permission-mode", "default"),
-            meaning="asks before each command, edit and web request that is not read-only",
+            "asks before each command, edit and web request that is not known to be read-only",
+            {"defaultMode": "default"},
         ),
         Autonomy.EDITS: Grant(
-            argv=("--permission-mode", "acceptEdits"),
-            meaning="edits files of the working directory unasked, asks before commands",
+            "edits files of the working directory unasked, asks before commands",
+            {"defaultMode": "acceptEdits"},
         ),
         Autonomy.FULL: Grant(
-            argv=("--permission-mode", "bypassPermissions"),
+            "never asks",
+            {"defaultMode": "bypassPermissions"},
             # Claude Code refuses this mode as root unless it is told that the machine is disposable.
             root_env={"IS_SANDBOX": "1"},
-            meaning="never asks",
         ),
     },
     "codex": {
-        # `untrusted` is the policy that asks; `on-request` would run a sandboxed command unasked.
         Autonomy.ASK: Grant(
-            argv=("--ask-for-approval", "untrusted", "--sandbox", "workspace-write"),
-            meaning="asks before each command and patch that is not known to be read-only",
+            "reads unasked in a sandbox, asks before anything that writes or reaches out",
+            {"approval_policy": _CODEX_ASKS, "sandbox_mode": "read-only"},
         ),
         Autonomy.EDITS: Grant(
-            argv=("--ask-for-approval", "on-request", "--sandbox", "workspace-write"),
-            meaning="works unasked inside a sandbox that can write the working directory, asks to leave it",
+            "works unasked in a sandbox that may write the working directory, asks to leave it",
+            {"approval_policy": _CODEX_ASKS, "sandbox_mode": "workspace-write"},
         ),
         Autonomy.FULL: Grant(
-            argv=("--ask-for-approval", "never", "--sandbox", "danger-full-access"),
-            meaning="never asks, no sandbox",
+            "never asks, no sandbox",
+            {"approval_policy": "never", "sandbox_mode": "danger-full-access"},
         ),
     },
 }

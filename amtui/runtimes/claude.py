@@ -85,7 +85,7 @@ class Claude:
     def launch(self, setup: Setup, *, resume: bool = False) -> Launch:
         """The permission mode stands on the command line, where no project file can widen it."""
         granted = grant(self.id, setup.worker.autonomy)
-        argv = list(granted.argv)
+        argv = ["--permission-mode", str(granted.settings["defaultMode"])]
         model = _model(setup)
         if model:
             argv += ["--model", model]
@@ -170,7 +170,7 @@ def _consents(setup: Setup) -> Callable[[dict[str, Any]], None]:
 
 
 def _settings(autonomy: Autonomy) -> Callable[[dict[str, Any]], None]:
-    mode = grant("claude", autonomy).argv[1]
+    mode = grant("claude", autonomy).settings["defaultMode"]
 
     def change(document: dict[str, Any]) -> None:
         permissions = section(document, "permissions")

@@ -8,7 +8,7 @@ Checked against the version pinned here.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import tomlkit
@@ -77,7 +77,12 @@ class Codex:
     def launch(self, setup: Setup, *, resume: bool = False) -> Launch:
         """Autonomy and model stand on the command line, where no project file can widen them."""
         granted = grant(self.id, setup.worker.autonomy)
-        argv = list(granted.argv)
+        argv = [
+            "--config",
+            f"approval_policy={_inline(granted.settings['approval_policy'])}",
+            "--sandbox",
+            str(granted.settings["sandbox_mode"]),
+        ]
         model = _model(setup)
         if model:
             argv += ["--model", model]
@@ -105,6 +110,13 @@ def _model(setup: Setup) -> str:
     return setup.worker.model or (setup.upstream.default_model if setup.upstream else "")
 
 
+def _inline(value: Any) -> str:
+    """`value` as one line of TOML."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name} = {_inline(inner)}" for name, inner in value.items()) + "}"
+    return json.dumps(value)
+
+
 def _json_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
@@ -116,12 +128,11 @@ def _put(table: Any, name: str, value: object) -> None:
 
 
 def _configure(document: tomlkit.TOMLDocument, setup: Setup) -> None:
-    _, approval, _, sandbox = grant("codex", setup.worker.autonomy).argv
     model = _model(setup)
     if model:
         _put(document, "model", model)
-    _put(document, "approval_policy", approval)
-    _put(document, "sandbox_mode", sandbox)
+    for name, value in grant("codex", setup.worker.autonomy).settings.items():
+        _put(document, name, value if isinstance(value, str) else tomlkit.value(_inline(value)))
     _put(document, "check_for_update_on_startup", False)
     if setup.upstream is not None:
         _put(document, "model_provider", PROVIDER)

@@ -39,6 +39,10 @@ if command -v infocmp >/dev/null 2>&1 && ! infocmp "${TERM:-}" >/dev/null 2>&1; 
     infocmp "$TERM" >/dev/null 2>&1 && break
   done
 fi
+# Beside the home, not in the host's shared one: what an agent leaves there goes with the worker.
+TMPDIR="$HOME/.tmp"
+[ -d "$TMPDIR" ] || mkdir -m 700 "$TMPDIR" || TMPDIR=/tmp
+export TMPDIR
 export TERM="${TERM:-screen-256color}" COLORTERM=truecolor
 case "${LC_ALL:-${LC_CTYPE:-${LANG:-}}}" in
   *[Uu][Tt][Ff]*) ;;
