@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -66,6 +65,7 @@ def mask(text: str, env: Mapping[str, str]) -> str:
 def _write_crash(error: BaseException, env: Mapping[str, str]) -> str:
     import platform
     import time
+    import traceback
 
     from amtui import __version__
     from amtui.config import Paths

@@ -72,8 +72,20 @@ def root() -> click.Group:
         invoke_without_command=True,
         callback=_without_verb,
         params=[version, *everywhere()],
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+        context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _width()},
     )
+
+
+def _width() -> int:
+    """Columns for help. Asking for them here spares click an import that costs as much as all of ours."""
+    try:
+        columns = int(os.environ.get("COLUMNS", "")) or 80
+    except ValueError:
+        try:
+            columns = os.get_terminal_size(1).columns
+        except OSError:
+            columns = 80
+    return max(40, min(columns, 110) - 2)
 
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:

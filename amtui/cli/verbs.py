@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from amtui.cli.launch import Launch
 from amtui.cli.options import Everywhere, everywhere, of
 from amtui.ops.base import Op, Surface
 from amtui.ops.registry import on
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 GROUPS = {
     "config": "Where settings live, what is in force, what is wrong with them.",
@@ -78,6 +79,8 @@ class Group(_Helpful, click.Group):
         name = args[0]
         command = self.get_command(ctx, name)
         if command is None and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, self._children(), 1, 0.5)
             meant = f"; did you mean {self.prefix + near[0]!r}?" if near else ""
             ctx.fail(f"there is no verb {self.prefix + name!r}{meant}")
@@ -92,6 +95,8 @@ class Group(_Helpful, click.Group):
             formatter.write_dl(list(self._children().items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
         verbs = [
             CompletionItem(name, help=text)
             for name, text in self._children().items()
