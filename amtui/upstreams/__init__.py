@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amtui.upstreams.address import in_clear, normalise
+from amtui.upstreams.address import in_clear, loopback, normalise
 from amtui.upstreams.base import Upstream
 from amtui.upstreams.catalogue import UpstreamConfig, Upstreams
 from amtui.upstreams.matrix import Cell, common_wire, matrix
@@ -19,6 +19,7 @@ __all__ = [
     "WireState",
     "common_wire",
     "in_clear",
+    "loopback",
     "matrix",
     "normalise",
     "probe",

@@ -53,14 +53,16 @@ def normalise(url: str) -> str:
 
 def in_clear(base_url: str) -> bool:
     """True when a key sent there crosses a network unencrypted: http to anything but this computer."""
-    parts = urlsplit(base_url)
-    if parts.scheme == "https":
-        return False
-    host = (parts.hostname or "").rstrip(".")
+    return urlsplit(base_url).scheme != "https" and not loopback(base_url)
+
+
+def loopback(base_url: str) -> bool:
+    """True when the address means whichever computer uses it: on a remote worker, the worker's host, not ours."""
+    host = (urlsplit(base_url).hostname or "").rstrip(".")
     try:
-        return not ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host != "localhost" and not host.endswith(".localhost")
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _host(host: str) -> str:

@@ -97,23 +97,28 @@ async def probe(upstream: Upstream, key: str | None, *, timeout: float = 10.0) -
 
 
 async def _ask_all(upstream: Upstream, key: str | None, timeout: float) -> dict[Wire, _Answer]:
-    import httpx
+    # In a thread: importing the library and reading the CA bundle take longer than a frame of the screen.
+    client = await asyncio.to_thread(_client, timeout)
 
-    limits = httpx.Timeout(timeout)
-    async with httpx.AsyncClient(timeout=limits, follow_redirects=False) as client:
+    async def one(wire: Wire) -> _Answer:
+        try:
+            async with asyncio.timeout(timeout):
+                return await _ask(client, upstream, wire, key)
+        except TimeoutError:
+            return _Answer(WireState.UNREACHABLE, f"no answer within {timeout:g} s")
+        except Exception as error:
+            # Whatever it is, its text is not shown: a malformed header, key and all, is quoted in one of them.
+            return _Answer(WireState.UNREACHABLE, _cause(error, timeout))
 
-        async def one(wire: Wire) -> _Answer:
-            try:
-                async with asyncio.timeout(timeout):
-                    return await _ask(client, upstream, wire, key)
-            except TimeoutError:
-                return _Answer(WireState.UNREACHABLE, f"no answer within {timeout:g} s")
-            except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-                # The texts of exceptions are not shown: a malformed header is quoted in one of them.
-                return _Answer(WireState.UNREACHABLE, _cause(error, timeout))
-
+    async with client:
         found = await asyncio.gather(*(one(wire) for wire in PATHS))
     return dict(zip(PATHS, found, strict=True))
+
+
+def _client(timeout: float) -> httpx.AsyncClient:
+    import httpx
+
+    return httpx.AsyncClient(timeout=timeout, follow_redirects=False)
 
 
 async def _ask(client: httpx.AsyncClient, upstream: Upstream, wire: Wire, key: str | None) -> _Answer:
