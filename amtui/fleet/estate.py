@@ -48,6 +48,8 @@ class Estate:
         self.providers = Providers(paths, config, secrets)
         self._hub: Hub | None = None
         self._places: dict[str, Place] = {}
+        self.uids: dict[str, int] = {}
+        """User id on the host by socket path."""
 
     @classmethod
     def open(cls, env: Mapping[str, str] | None = None, *, clock: Clock = time.time) -> Estate:

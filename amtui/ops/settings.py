@@ -63,10 +63,13 @@ async def upstream_ls(ctx: Context, params: Nothing) -> AsyncIterator[Yield]:
 
 
 async def upstream_add(ctx: Context, params: UpstreamAdd) -> AsyncIterator[Yield]:
-    from amtui.upstreams import make
+    from amtui.upstreams import Upstream
 
-    upstream = make(params.name, params.wire, params.base_url, params.key_env, params.model)
-    ctx.estate.upstreams.add(upstream)
+    ctx.estate.upstreams.add(
+        Upstream(id=params.name, wires=tuple(dict.fromkeys(params.wire)), base_url=params.base_url,
+                 key_env=params.key_env, default_model=params.model)
+    )  # fmt: skip
+    upstream = ctx.estate.upstreams.get(params.name)
     note = ""
     if upstream.key_env and ctx.estate.secrets.get(upstream.key_env) is None:
         note = f"\n{upstream.key_env} is not set yet: `amtui secret set {upstream.key_env}`"

@@ -1,0 +1,36 @@
+"""A command beside the agent: its HOME, its PATH, its directory and its confinement, but none of its secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from amtui.fleet.place import confinement, workdir_of
+from amtui.providers.base import Command, ExecStream, Purpose
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from amtui.fleet.estate import Estate
+    from amtui.model import Worker
+
+_ENTER = 'PATH="$HOME/.local/bin:$PATH"; export PATH; cd "$1" || exit 1; shift; exec "$@"'
+
+
+def stream_beside(
+    estate: Estate, worker: Worker, argv: Sequence[str], *, timeout: float | None
+) -> AbstractAsyncContextManager[ExecStream]:
+    """Run `argv` next to the agent with live output; leaving early kills it. `timeout` is in seconds."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[ExecStream]:
+        place = await estate.place(worker)
+        words = ["/bin/sh", "-c", _ENTER, "sh", workdir_of(worker, place), *argv]
+        if wrap := confinement(worker, place):
+            words = list(wrap(words))
+        command = Command(argv=words, env={"HOME": place.home}, timeout=timeout)
+        async with place.provider.stream_exec(place.host_id, command, purpose=Purpose.USER) as stream:
+            yield stream
+
+    return opened()
