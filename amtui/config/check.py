@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import enum
+import re
 import types
 import typing
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -108,11 +109,14 @@ def _mapping(value: Any, type_: Any, path: Path) -> list[tuple[Path, str]]:
 def _sequence(value: Any, type_: Any, path: Path) -> list[tuple[Path, str]]:
     if not isinstance(value, list):
         return [(path, f"expected an array, got {_named(value)}")]
-    args = [arg for arg in typing.get_args(type_) if arg is not Ellipsis]
+    args = typing.get_args(type_)
+    if typing.get_origin(type_) is tuple and Ellipsis not in args:
+        types_ = list(args)  # a fixed tuple; a wrong length is told below
+    else:
+        types_ = [args[0] if args else Any] * len(value)
     found: list[tuple[Path, str]] = []
-    if len(args) == 1:
-        for position, item in enumerate(value):
-            found.extend(examine(item, args[0], (*path, position)))
+    for position, (item, item_type) in enumerate(zip(value, types_, strict=False)):
+        found.extend(examine(item, item_type, (*path, position)))
     return found or _convert(value, type_, path)
 
 
@@ -140,15 +144,35 @@ def _convert(value: Any, type_: Any, path: Path) -> list[tuple[Path, str]]:
     try:
         msgspec.convert(value, type_, strict=True)
     except msgspec.ValidationError as error:
-        text, _, _ = str(error).partition(" - at `")
-        text = text.replace("`", "")
-        return [(path, text[:1].lower() + text[1:])]
+        return [(path, _in_words(str(error), value))]
     return []
+
+
+_EXPECTED: Final = re.compile(r"Expected `([a-z |]+)`, got `[^`]+`\Z")
+_WORDS: Final = {
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "an array",
+    "object": "a table",
+}
+
+
+def _in_words(message: str, value: Any) -> str:
+    """msgspec's sentence about `value` in the words of TOML."""
+    text, _, _ = message.partition(" - at `")
+    match = _EXPECTED.match(text)
+    if match:
+        wanted = [name for name in match.group(1).split(" | ") if name != "null"]
+        return f"expected {' or '.join(_WORDS.get(name, name) for name in wanted)}, got {_named(value)}"
+    text = text.replace("`", "")
+    return text[:1].lower() + text[1:]
 
 
 def _named(value: Any) -> str:
     if isinstance(value, bool):
-        return f"{str(value).lower()}"
+        return str(value).lower()
     if isinstance(value, str):
         return f'"{value}"' if len(value) <= 40 else "a string"
     if isinstance(value, int | float):

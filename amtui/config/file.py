@@ -45,12 +45,16 @@ class Config:
         registry.register(name, type_)
         if name not in self._parsed:
             raw = self.document.get(name, {})
-            _refuse(
-                self.file, _place(self.file, self._text, self.document, check.examine(raw, type_, (name,)))
-            )
+            _refuse(self.file, _place(self.file, self._text, check.examine(raw, type_, (name,))))
             self._parsed[name] = msgspec.convert(raw, type_, strict=True)
         parsed: T = self._parsed[name]
         return parsed
+
+
+class _Unreadable(ConfigError):
+    def __init__(self, problem: Problem, hint: str) -> None:
+        super().__init__(str(problem), hint)
+        self.problem = problem
 
 
 def load(paths: Paths) -> Config:
@@ -73,8 +77,8 @@ def problems(paths: Paths) -> list[Problem]:
     """
     try:
         text = _read(paths.config_file)
-    except ConfigError as error:
-        return [Problem(paths.config_file.name, 0, "", error.message.partition(": ")[2] or error.message)]
+    except _Unreadable as error:
+        return [error.problem]
     return [] if text is None else examine(paths.config_file, text)
 
 
@@ -121,15 +125,13 @@ def examine(file: Path, text: str) -> list[Problem]:
             close = check.nearest(name, known)
             kind = "section" if isinstance(value, dict) else "key"
             found.append(((name,), f"unknown {kind}" + (f'; did you mean "{close[0]}"?' if close else "")))
-    return _place(file, text, document, found)
+    return _place(file, text, found)
 
 
-def _place(
-    file: Path, text: str, document: dict[str, Any], found: list[tuple[check.Path, str]]
-) -> list[Problem]:
+def _place(file: Path, text: str, found: list[tuple[check.Path, str]]) -> list[Problem]:
     if not found:
         return []
-    lines = locate(text, document)
+    lines = locate(text)
     placed = []
     for path, message in found:
         known = path
@@ -166,13 +168,11 @@ def _read(file: Path) -> str | None:
         return None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            f"{file.name}:{line}: not valid UTF-8", f"save {file} as UTF-8, then run: amtui config validate"
-        ) from error
+        problem = Problem(file.name, line, "", "not valid UTF-8")
+        raise _Unreadable(problem, f"save {file} as UTF-8, then run: amtui config validate") from error
     except OSError as error:
-        raise ConfigError(
-            f"{file.name}: cannot be read: {error.strerror or error}", f"check the permissions of {file}"
-        ) from error
+        problem = Problem(file.name, 0, "", f"cannot be read: {error.strerror or error}")
+        raise _Unreadable(problem, f"check the permissions of {file}") from error
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import Any
 
 from amtui.config.check import Path
 
@@ -17,16 +16,15 @@ _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BLANK = re.compile(r"[ \t]*")
 
 
-def locate(text: str, document: dict[str, Any]) -> dict[Path, int]:
-    """Line (1-based) of every key, table header and array item of `text`, whose parsed form is `document`."""
-    return _Scan(text, document).run()
+def locate(text: str) -> dict[Path, int]:
+    """Line (1-based) of every key, table header and array item of `text`."""
+    return _Scan(text).run()
 
 
 class _Scan:
-    def __init__(self, text: str, document: dict[str, Any]) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.document = document
         self.found: dict[Path, int] = {}
         self.counts: dict[Path, int] = {}
         """How many `[[headers]]` of each array of tables were seen."""
