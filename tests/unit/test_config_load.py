@@ -93,8 +93,8 @@ def test_the_line_of_the_issue(paths: Paths) -> None:
         ("[[ui]]\n", "config.toml:1: ui: expected a table, got an array"),
         ("\nui = 3\n", "config.toml:2: ui: expected a table, got the number 3"),
         ("thme = 'x'\n", "config.toml:1: thme: unknown key"),
-        ("[ui]\ntheme = 3\n", "config.toml:2: ui.theme: expected str, got int"),
-        ("[ui]\nanimation = 'yes'\n", "config.toml:2: ui.animation: expected bool, got str"),
+        ("[ui]\ntheme = 3\n", "config.toml:2: ui.theme: expected a string, got the number 3"),
+        ("[ui]\nanimation = 'yes'\n", 'config.toml:2: ui.animation: expected true or false, got "yes"'),
         (
             "[ui]\nglyphs = 'asci'\n",
             'config.toml:2: ui.glyphs: "asci" is not one of unicode, ascii; did you mean "ascii"?',
@@ -112,7 +112,7 @@ def test_the_line_of_the_issue(paths: Paths) -> None:
             "ui = { theme = 'x', glyhps = 1 }\n",
             'config.toml:1: ui.glyhps: unknown key; did you mean "glyphs"?',
         ),
-        ("[keys.map]\n'a b' = 1\n", 'config.toml:2: keys.map."a b": expected str, got int'),
+        ("[keys.map]\n'a b' = 1\n", 'config.toml:2: keys.map."a b": expected a string, got the number 1'),
         ("[ui]\ntheme = \n", "config.toml:2: not valid TOML: invalid value"),
         ("[ui]\n[ui]\n", "config.toml:2: not valid TOML: cannot declare ('ui',) twice"),
         ("[ui]\ntheme = 'x", "config.toml:2: not valid TOML: "),
@@ -143,8 +143,9 @@ def test_one_mistake(paths: Paths, text: str, said: str) -> None:
             'config.toml:5: boxes.a.wires[1]: "mesages" is not one of messages, responses, chat; '
             'did you mean "messages"?',
         ),
-        ("[boxes.a]\nhost = 'h'\nratio = 'x'\n", "config.toml:3: boxes.a.ratio: expected float, got str"),
-        ("[boxes.a]\nhost = 'h'\npair = [1, 2]\n", "config.toml:3: boxes.a.pair: expected str, got int"),
+        ("[boxes.a]\nhost = 'h'\nratio = 'x'\n", 'config.toml:3: boxes.a.ratio: expected a number, got "x"'),
+        ("[boxes.a]\nhost = 'h'\npair = [1, 2]\n", "config.toml:3: boxes.a.pair[1]: expected a string, got the number 2"),
+        ("[boxes.a]\nhost = 'h'\npair = [1]\n", "config.toml:3: boxes.a.pair: expected array of length 2, got 1"),
         (
             "[boxes.a]\nhost = 'h'\n[boxes.a.inner]\n\nthem = 1\n",
             "config.toml:5: boxes.a.inner.them: unknown key",
@@ -180,9 +181,7 @@ def test_long_strings_and_arrays_do_not_shift_lines(paths: Paths) -> None:
         '[ui]\ntheme = """\n[defaults]\nglyphs = \\"\\"\\" "" \n"""\n'
         "[keys]\npreset = '''\n#'''\n[keys.map]\na = 'x' # ]\nb = [\n'y']\n"
     )
-    assert told(paths, text) == ["config.toml:11: keys.map.b: expected str, got list"] or told(
-        paths, text
-    ) == ["config.toml:11: keys.map.b: expected str, got array"]
+    assert told(paths, text) == ["config.toml:11: keys.map.b: expected a string, got an array"]
 
 
 def test_a_section_of_a_package_that_is_not_loaded_is_left_for_it(
@@ -201,7 +200,7 @@ def test_a_section_of_a_package_that_is_not_loaded_is_left_for_it(
 
 def test_bytes_that_are_no_text(paths: Paths) -> None:
     paths.config_file.write_bytes(b"[ui]\n\ntheme = '\xff'\n")
-    assert [str(each) for each in problems(paths)] == ["config.toml: not valid UTF-8"] or "3" in str(
+    assert [str(each) for each in problems(paths)] == ["config.toml:3: not valid UTF-8"]
         problems(paths)
     )
     with pytest.raises(ConfigError, match=r"config\.toml:3: not valid UTF-8"):
