@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from amtui.model import Wire, Worker
 from amtui.providers.base import Place
 from amtui.upstreams.base import Upstream
+
+
+UPSTREAM_KEY: Final = "AMTUI_UPSTREAM_KEY"
+"""Environment name of the upstream's key for every runtime: a name no other program picks up by itself."""
 
 
 @dataclass(frozen=True, slots=True)

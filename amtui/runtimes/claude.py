@@ -6,13 +6,14 @@ What the program reads is its own: `~/.claude.json` (state and consents), `~/.cl
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from amtui.model import Autonomy, Wire
 from amtui.runtimes.autonomy import grant
-from amtui.runtimes.base import FileEdit, Launch, Setup, Step
+from amtui.runtimes.base import UPSTREAM_KEY, FileEdit, Launch, Setup, Step
 from amtui.runtimes.merge import merge_json, section
 from amtui.runtimes.node import NpmProgram
 from amtui.upstreams.base import Upstream
@@ -40,21 +41,26 @@ _FAMILIES: Final = (
 )
 """Models the program asks for by its own choice; a foreign upstream knows only the chosen one."""
 
-_BEARER_HOSTS: Final = ("openrouter.ai",)
-"""Hosts that offer the messages wire but want `Authorization: Bearer` instead of `x-api-key`."""
+_HELPER: Final = f"printenv {UPSTREAM_KEY}"
+"""The key is handed over by `apiKeyHelper`, which sends it as `x-api-key` and as `Authorization: Bearer`. Under its
+own names the program would ask whether to use it, and keep a part of it in a file to remember the answer."""
 
 _RESUME: Final = """\
 set -- claude "$@"
-for file in "$HOME/.claude/projects/$AMTUI_PROJECT"/*.jsonl; do
-  if grep -q '"type":"user"' "$file" 2>/dev/null; then set -- "$@" --continue; break; fi
-done
-unset AMTUI_PROJECT
+# --continue without a conversation ends the program at once.
+if [ -n "$(find "$HOME/.claude/projects" -type f -name '*.jsonl' \\
+    -exec grep -lsF -- "$AMTUI_SESSION" {} + 2>/dev/null | head -n 1)" ]; then
+  set -- "$@" --continue
+fi
+unset AMTUI_SESSION
 exec "$@"
 """
-"""`--continue` without a conversation ends the program at once, so it is asked for only when there is one."""
 
 _LOGIN: Final = """\
-[ -s "$HOME/.claude/.credentials.json" ] || set -- "$@" /login
+if [ ! -s "$HOME/.claude/.credentials.json" ] &&
+  ! grep -qs -e '"oauthAccount"' -e '"primaryApiKey"' "$HOME/.claude.json"; then
+  set -- "$@" /login
+fi
 exec claude "$@"
 """
 
@@ -78,7 +84,7 @@ class Claude:
             FileEdit(path=".claude.json", merge=_merger("~/.claude.json", _consents(setup))),
             FileEdit(
                 path=".claude/settings.json",
-                merge=_merger("~/.claude/settings.json", _settings(setup.worker.autonomy)),
+                merge=_merger("~/.claude/settings.json", _settings(setup)),
             ),
         )
 
@@ -90,22 +96,17 @@ class Claude:
         if model:
             argv += ["--model", model]
         env = {**_QUIET, **granted.environment(setup.uid), **_address(setup.upstream, model)}
-        secrets = _key(setup)
+        secrets = {UPSTREAM_KEY: setup.key} if _keyed(setup) and setup.key is not None else {}
         if resume:
-            env["AMTUI_PROJECT"] = project_slug(setup.workdir)
+            env["AMTUI_SESSION"] = f'"cwd":{json.dumps(setup.workdir, ensure_ascii=False)}'
             return Launch(argv=["/bin/sh", "-c", _RESUME, "sh", *argv], env=env, secrets=secrets)
         if setup.worker.login_later and not secrets:
-            return Launch(argv=["/bin/sh", "-c", _LOGIN, "sh", *argv], env=env, secrets=secrets)
+            return Launch(argv=["/bin/sh", "-c", _LOGIN, "sh", *argv], env=env)
         return Launch(argv=["claude", *argv], env=env, secrets=secrets)
 
     def verify(self, setup: Setup) -> str:
         """The linked program answers with the pinned version."""
         return _PROGRAM.verify()
-
-
-def project_slug(workdir: str) -> str:
-    """Name of the directory under `~/.claude/projects` in which the transcripts of `workdir` lie."""
-    return "".join(char if char.isascii() and char.isalnum() else "-" for char in workdir)
 
 
 def _model(setup: Setup) -> str:
@@ -129,19 +130,8 @@ def _address(upstream: Upstream | None, model: str) -> dict[str, str]:
     return env
 
 
-def _key(setup: Setup) -> dict[str, str]:
-    """The one variable whose header the upstream understands; both at once would send both headers."""
-    upstream = setup.upstream
-    if upstream is None or setup.key is None:
-        return {}
-    return {"ANTHROPIC_AUTH_TOKEN" if _wants_bearer(upstream) else "ANTHROPIC_API_KEY": setup.key}
-
-
-def _wants_bearer(upstream: Upstream) -> bool:
-    host = urlsplit(upstream.base_url).hostname or ""
-    return upstream.key_env == "ANTHROPIC_AUTH_TOKEN" or any(
-        host == known or host.endswith(f".{known}") for known in _BEARER_HOSTS
-    )
+def _keyed(setup: Setup) -> bool:
+    return setup.upstream is not None and bool(setup.key)
 
 
 def _merger(name: str, change: Callable[[dict[str, Any]], None]) -> Callable[[bytes | None], bytes]:
@@ -149,27 +139,18 @@ def _merger(name: str, change: Callable[[dict[str, Any]], None]) -> Callable[[by
 
 
 def _consents(setup: Setup) -> Callable[[dict[str, Any]], None]:
-    """What the operator has agreed to by deploying: no onboarding, this directory, this key."""
-    approved = _key(setup).get("ANTHROPIC_API_KEY", "")[-20:]
+    """What the operator has agreed to by deploying: no onboarding, no offers, work in this directory."""
 
     def change(document: dict[str, Any]) -> None:
         for name in ("hasCompletedOnboarding", "hasSeenAutoDefaultNotice", "hasSeenAutoDefaultNudge"):
             document[name] = True
         section(document, "projects", setup.workdir)["hasTrustDialogAccepted"] = True
-        if not approved:
-            return
-        answers = section(document, "customApiKeyResponses")
-        for name in ("approved", "rejected"):
-            if not isinstance(answers.get(name), list):
-                answers[name] = []
-        if approved not in answers["approved"]:
-            answers["approved"].append(approved)
-        answers["rejected"] = [tail for tail in answers["rejected"] if tail != approved]
 
     return change
 
 
-def _settings(autonomy: Autonomy) -> Callable[[dict[str, Any]], None]:
+def _settings(setup: Setup) -> Callable[[dict[str, Any]], None]:
+    autonomy = setup.worker.autonomy
     mode = grant("claude", autonomy).settings["defaultMode"]
 
     def change(document: dict[str, Any]) -> None:
@@ -178,5 +159,9 @@ def _settings(autonomy: Autonomy) -> Callable[[dict[str, Any]], None]:
         permissions["disableAutoMode"] = "disable"
         if autonomy is Autonomy.FULL:
             document["skipDangerousModePermissionPrompt"] = True
+        if _keyed(setup):
+            document["apiKeyHelper"] = _HELPER
+        elif document.get("apiKeyHelper") == _HELPER:
+            del document["apiKeyHelper"]
 
     return change

@@ -15,7 +15,7 @@ import tomlkit
 
 from amtui.model import Wire
 from amtui.runtimes.autonomy import grant
-from amtui.runtimes.base import FileEdit, Launch, Setup, Step
+from amtui.runtimes.base import UPSTREAM_KEY, FileEdit, Launch, Setup, Step
 from amtui.runtimes.merge import merge_toml, section
 from amtui.runtimes.node import NpmProgram
 
@@ -40,10 +40,12 @@ PROVIDER: Final = "amtui"
 """Name of our provider block. One name for every upstream: sessions are resumed by provider name."""
 
 _RESUME: Final = """\
-if grep -rqsF --include='rollout-*.jsonl' "$AMTUI_CWD" "$HOME/.codex/sessions"; then
+# resume without a session of this directory opens an empty picker.
+if [ -n "$(find "$HOME/.codex/sessions" -type f -name 'rollout-*.jsonl' \\
+    -exec grep -lsF -- "$AMTUI_SESSION" {} + 2>/dev/null | head -n 1)" ]; then
   set -- resume --last "$@"
 fi
-unset AMTUI_CWD
+unset AMTUI_SESSION
 exec codex "$@"
 """
 
@@ -88,22 +90,16 @@ class Codex:
             argv += ["--model", model]
         env = granted.environment(setup.uid)
         secrets: dict[str, str] = {}
-        if setup.upstream is not None and setup.key is not None:
-            secrets[key_name(setup)] = setup.key
+        if setup.upstream is not None and setup.key:
+            secrets[UPSTREAM_KEY] = setup.key
         if resume:
-            env["AMTUI_CWD"] = f'"cwd":{_json_string(setup.workdir)}'
+            env["AMTUI_SESSION"] = f'"cwd":{json.dumps(setup.workdir, ensure_ascii=False)}'
             return Launch(argv=["/bin/sh", "-c", _RESUME, "sh", *argv], env=env, secrets=secrets)
         return Launch(argv=["codex", *argv], env=env, secrets=secrets)
 
     def verify(self, setup: Setup) -> str:
         """The linked program answers with the pinned version."""
         return _PROGRAM.verify()
-
-
-def key_name(setup: Setup) -> str:
-    """The environment variable in which the program looks for the key."""
-    named = setup.upstream.key_env if setup.upstream else ""
-    return named or "AMTUI_UPSTREAM_KEY"
 
 
 def _model(setup: Setup) -> str:
@@ -115,10 +111,6 @@ def _inline(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{name} = {_inline(inner)}" for name, inner in value.items()) + "}"
     return json.dumps(value)
-
-
-def _json_string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _put(table: Any, name: str, value: object) -> None:
@@ -140,8 +132,8 @@ def _configure(document: tomlkit.TOMLDocument, setup: Setup) -> None:
         _put(block, "name", setup.upstream.title or setup.upstream.id)
         _put(block, "base_url", setup.upstream.v1())
         _put(block, "wire_api", "responses")
-        if setup.key is not None:
-            _put(block, "env_key", key_name(setup))
+        if setup.key:
+            _put(block, "env_key", UPSTREAM_KEY)
         else:
             block.pop("env_key", None)
     elif document.get("model_provider") == PROVIDER:
