@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from amtui import agentstate
+
 from amtui.bootstrap.session import Session
 from amtui.console import server
 from amtui.errors import NotFound, ProviderError
+from amtui.fleet.look import look
 from amtui.fleet.place import workdir_of
 from amtui.model import MAIN_CONSOLE, AgentStatus, Worker
 from amtui.providers.base import Place
@@ -52,12 +53,12 @@ def session_of(estate: Estate, worker: Worker, place: Place) -> Session:
         say(f"console {MAIN_CONSOLE} runs the {worker.runtime}")
 
     async def trouble(patience: float) -> str:
-        return await _trouble(worker, place, patience)
+        return await _trouble(estate, worker, place, patience)
 
     return Session(alive, start, trouble)
 
 
-async def _trouble(worker: Worker, place: Place, patience: float) -> str:
+async def _trouble(estate: Estate, worker: Worker, place: Place, patience: float) -> str:
     """What is wrong with a pane that should be usable within `patience` seconds, or nothing."""
     deadline = time.monotonic() + patience
     while True:
@@ -68,7 +69,7 @@ async def _trouble(worker: Worker, place: Place, patience: float) -> str:
         if frame.dead:
             last = next((row.strip() for row in reversed(frame.rows) if row.strip()), "")
             return f"the {worker.runtime} ended at once" + (f": {last[:120]}" if last else "")
-        state = await agentstate.look(worker, place)
+        state = await look(estate, worker)
         if state.reason in DIALOGS and not worker.login_later:
             return f"the {worker.runtime} stands at a dialog ({state.reason}): {state.text[:120]}"
         drawn = any(row.strip() for row in frame.rows)

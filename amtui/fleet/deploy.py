@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
 from amtui.bootstrap import gate
-from amtui.bootstrap.bundle import delivery
+from amtui.bootstrap.bundle import delivery, reachable
 from amtui.bootstrap.phases import Plan, plan
 from amtui.bootstrap.runner import progress, run
 from amtui.fleet.agent import session_of
@@ -17,6 +18,7 @@ from amtui.fleet.place import confinement, setup_of
 from amtui.model import Autonomy, Phase, Untrusted, Worker
 from amtui.providers.confinement import available
 from amtui.runtimes import get as runtime_of
+from amtui.upstreams import probe
 
 if TYPE_CHECKING:
     from amtui.fleet.estate import Estate
@@ -62,10 +64,64 @@ async def create(estate: Estate, wish: Wish, *, unconfined_ok: bool, offline: bo
         confined=confined,
         created_at=estate.clock(),
     )
-    await gate.check(**gate_inputs(estate, worker, unconfined_ok=unconfined_ok, offline=offline))
+    await _gate(estate, worker, consent=unconfined_ok, offline=offline)
     estate.store.add_worker(worker)
     estate.store.record(worker.id, "created", f"{worker.runtime} on {worker.substrate}")
     return worker
+
+
+async def change(
+    estate: Estate,
+    worker: Worker,
+    *,
+    model: str | None = None,
+    upstream: str | None = None,
+    autonomy: Autonomy | None = None,
+    unconfined_ok: bool = False,
+) -> Worker:
+    """Record another model, upstream or autonomy after the gate let it through; takes effect at the next start."""
+    wanted = {
+        key: value
+        for key, value in (("model", model), ("upstream", upstream), ("autonomy", autonomy))
+        if value is not None
+    }
+    changed = msgspec.structs.replace(worker, **wanted)
+    await _gate(estate, changed, consent=unconfined_ok, offline=upstream is None)
+    worker = estate.store.update_worker(worker.id, **wanted)
+    estate.store.record(worker.id, "changed", ", ".join(f"{key} {value}" for key, value in wanted.items()))
+    return worker
+
+
+async def _gate(estate: Estate, worker: Worker, *, consent: bool, offline: bool) -> gate.Verdict:
+    upstream = estate.upstreams.get(worker.upstream) if worker.upstream else None
+    secret = estate.secrets.get(upstream.key_env) if upstream and upstream.key_env else None
+    request = gate.Request(
+        name=worker.name,
+        substrate=worker.substrate,
+        host_id=worker.host_id,
+        runtime=runtime_of(worker.runtime),
+        autonomy=worker.autonomy,
+        upstream=upstream,
+        key=secret.value if secret else None,
+        login_later=worker.login_later,
+        workdir=worker.workdir,
+        repo=worker.repo,
+        confined=worker.confined,
+        consent=consent,
+    )
+    neighbours = [
+        gate.Neighbour(name=other.name, substrate=other.substrate, host_id=other.host_id)
+        for other in estate.store.workers()
+        if other.id != worker.id
+    ]
+    return await gate.check(
+        request,
+        estate.providers.get(worker.substrate),
+        neighbours=neighbours,
+        probe=probe,
+        repo_reachable=reachable,
+        offline=offline,
+    )
 
 
 async def prepare(estate: Estate, worker: Worker) -> tuple[Worker, Plan]:

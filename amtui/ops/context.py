@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from amtui.errors import NeedsConfirmation
+from amtui.config import Config, Paths
+from amtui.errors import NeedsConfirmation, UsageError
 from amtui.fleet.estate import Estate
 from amtui.fleet.sync import Fleet
 from amtui.model import MAIN_CONSOLE, Authority, Worker
+from amtui.store import Store
 
 if TYPE_CHECKING:
     from amtui.console.hub import ConsoleHandle
@@ -44,6 +46,7 @@ class Context:
         yes: bool = False,
         ask: Ask | None = None,
         terminal: bool = False,
+        stdin: Callable[[], str] | None = None,
     ) -> None:
         self.estate = estate
         self.fleet = Fleet(estate)
@@ -51,6 +54,7 @@ class Context:
         self.yes = yes
         self.ask = ask
         self.terminal = terminal
+        self.stdin = stdin
 
     @classmethod
     def open(
@@ -61,13 +65,37 @@ class Context:
         yes: bool = False,
         ask: Ask | None = None,
         terminal: bool = False,
+        stdin: Callable[[], str] | None = None,
     ) -> Context:
         """Open the estate named by the environment. Raises `ConfigError`, `StoreError`."""
-        return cls(Estate.open(env), read_only=read_only, yes=yes, ask=ask, terminal=terminal)
+        return cls(Estate.open(env), read_only=read_only, yes=yes, ask=ask, terminal=terminal, stdin=stdin)
 
     @property
-    def config(self):  # type: ignore[no-untyped-def]  # the type is config's own; re-exported for screens
+    def config(self) -> Config:
+        """The configuration in force."""
         return self.estate.config
+
+    @property
+    def paths(self) -> Paths:
+        """Where configuration, state and cache live."""
+        return self.estate.paths
+
+    @property
+    def store(self) -> Store:
+        """The store: events, phases, last known rows."""
+        return self.estate.store
+
+    def read_stdin(self) -> str:
+        """What was piped in, for operations whose text is `-`. Raises `UsageError` where nothing can be."""
+        if self.stdin is None:
+            raise UsageError("there is no stdin to read here", "give the text itself")
+        return self.stdin()
+
+    async def facts(self, name: str) -> dict[str, str]:
+        """What is known of a worker, label to value, in the order a person wants it."""
+        from amtui.ops.facts import facts
+
+        return facts(self, self.worker(name))
 
     def worker(self, name: str) -> Worker:
         """The worker of that name. Raises `UnknownName` with the nearest names."""

@@ -76,12 +76,18 @@ def _wish(ctx: Context, params: New) -> fleet.Wish:
 
 async def _consent(ctx: Context, wish: fleet.Wish) -> bool:
     """Typed consent where full autonomy would run unconfined as the operator."""
-    from amtui.providers.confinement import UNCONFINED, available
+    from amtui.providers.confinement import available
 
     if wish.autonomy is not Autonomy.FULL or wish.runtime == "shell":
         return True
     if wish.substrate != "local" or available():
         return True
+    return await _full(ctx)
+
+
+async def _full(ctx: Context) -> bool:
+    from amtui.providers.confinement import UNCONFINED
+
     await ctx.confirm(Question("name", "autonomy full on this computer", UNCONFINED, expect="full"))
     return True
 
@@ -179,7 +185,10 @@ async def change(ctx: Context, params: Set) -> AsyncIterator[Yield]:
     wanted = {key: value for key in ("model", "upstream", "autonomy") if (value := getattr(params, key)) is not None}
     if not wanted:
         raise UsageError("set changes nothing", "give --model, --upstream or --autonomy")
-    worker = await fleet.change(ctx.estate, worker, **wanted)
+    consent = False
+    if params.autonomy is Autonomy.FULL and worker.substrate == "local" and not worker.confined:
+        consent = await _full(ctx)
+    worker = await fleet.change(ctx.estate, worker, unconfined_ok=consent, **wanted)
     text = f"{worker.name}: {', '.join(f'{k} {v}' for k, v in wanted.items())}; takes effect at `amtui restart {worker.name}`"
     yield Result({"schema": SCHEMA, "worker": _document(worker), "restart_needed": True}, text)
 

@@ -90,3 +90,8 @@ class Journal(Database):
             (subject, since, limit),
         )
         return [Sample(at, _values(doc)) for at, doc in reversed(rows)]
+
+    def was_destroyed(self, name: str) -> bool:
+        """True when a worker of that name existed and was destroyed."""
+        found = self.query("SELECT 1 FROM events WHERE kind = 'destroyed' AND text = ? LIMIT 1", (name,))
+        return bool(found)

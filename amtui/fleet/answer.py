@@ -1,0 +1,42 @@
+"""Answer the question an agent shows: one key, only while tmux itself still shows that question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from amtui import agentstate
+from amtui.console import server
+from amtui.errors import Refused, UsageError
+from amtui.fleet.look import evidence
+from amtui.model import Worker
+
+if TYPE_CHECKING:
+    from amtui.agentstate import Question
+    from amtui.fleet.estate import Estate
+
+
+async def open_question(estate: Estate, worker: Worker, console: str) -> Question | None:
+    """The question on the worker's screen now, if there is one."""
+    return agentstate.question(await evidence(worker, await estate.place(worker), console))
+
+
+async def answer(estate: Estate, worker: Worker, console: str, choice: str) -> str:
+    """Choose an option by its number or words and press its key; returns the option's text.
+
+    The guard (the question's line and the option) is evaluated by tmux in the turn that presses the key. Raises
+    `Refused` when no question is open or it changed meanwhile, `UsageError` for an unknown option.
+    """
+    asked = await open_question(estate, worker, console)
+    if asked is None:
+        raise Refused(f"{worker.name} shows no question", f"`amtui screen {worker.name}` shows what is there")
+    option = asked.choose(choice)
+    if option is None:
+        known = "; ".join(f"{number}. {o.text}" for number, o in enumerate(asked.options, 1))
+        raise UsageError(f"{choice!r} is not among the options", known)
+    guard = server.Guard(present=(asked.line, option.line))
+    place = await estate.place(worker)
+    done = await server.keys(place, console, option.keys, guard=guard)
+    if done.outcome == "refused":
+        raise Refused(f"{worker.name}: the question changed, nothing was pressed", f"amtui screen {worker.name}")
+    estate.store.record(worker.id, "answered", option.text)
+    return option.text
