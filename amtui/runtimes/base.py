@@ -15,7 +15,6 @@ from amtui.model import Wire, Worker
 from amtui.providers.base import Place
 from amtui.upstreams.base import Upstream
 
-
 UPSTREAM_KEY: Final = "AMTUI_UPSTREAM_KEY"
 """Environment name of the upstream's key for every runtime: a name no other program picks up by itself."""
 

@@ -140,7 +140,17 @@ def _configure(document: tomlkit.TOMLDocument, setup: Setup) -> None:
         document.pop("model_provider")
     # The daemon would outlive the console and copy the program a second time into the home.
     _put(section(document, "features"), "daemon_auto_start", False)
+    _keep_key_from_commands(document)
     _put(section(document, "analytics"), "enabled", False)
     _put(section(document, "feedback"), "enabled", False)
     _put(section(document, "tui"), "notifications", True)
     _put(section(document, "projects", setup.workdir), "trust_level", "trusted")
+
+
+def _keep_key_from_commands(document: tomlkit.TOMLDocument) -> None:
+    """The program needs the key, what it runs does not; else it also lands in a snapshot of the shell on disk."""
+    policy = section(document, "shell_environment_policy")
+    excluded = policy.get("exclude")
+    names = list(excluded) if isinstance(excluded, list) else []
+    if UPSTREAM_KEY not in names:
+        policy["exclude"] = [*names, UPSTREAM_KEY]
