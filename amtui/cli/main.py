@@ -41,11 +41,11 @@ def run(argv: Sequence[str]) -> int | Launch:
         message, hint = error.format_message(), _usage_hint(error)
         _tell_program(argv, message, hint, 2)
         return diagnostics.refuse(message, hint, 2)
-    except BrokenPipeError:
-        # The reader has left; keep the interpreter from complaining about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return diagnostics.BROKEN_PIPE
     except Exception as error:
+        if _is_reader_left(error):
+            # Keep the interpreter from complaining about it at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return diagnostics.BROKEN_PIPE
         _tell_program(argv, f"unexpected {type(error).__name__}", "", 1)
         return diagnostics.crashed(error, env)
 
@@ -111,12 +111,18 @@ def _usage_hint(error: click.ClickException) -> str:
     return f"see `{ctx.command_path} --help`" if ctx is not None else "see `amtui --help`"
 
 
+def _is_reader_left(error: Exception) -> bool:
+    from amtui.cli.output import ReaderLeft
+
+    return isinstance(error, ReaderLeft)
+
+
 def _tell_program(argv: Sequence[str], message: str, hint: str, exit_code: int) -> None:
     """With `--json` the failure is a document on stdout as well."""
     words = list(argv)[: list(argv).index("--")] if "--" in argv else argv
     if "--json" not in words:
         return
-    from amtui.cli.output import Output
+    from amtui.cli.output import Output, ReaderLeft
 
-    with suppress(OSError):  # nobody may be reading
+    with suppress(OSError, ReaderLeft):
         Output(json=True).error(message, hint, exit_code)

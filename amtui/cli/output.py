@@ -19,6 +19,10 @@ _STRING_OPENERS = frozenset("]P_^X\x9d\x90\x9f\x9e\x98")
 _GROUND, _ESCAPE, _CONTROL, _STRING, _STRING_ESCAPE = range(5)
 
 
+class ReaderLeft(Exception):
+    """Whoever read our output has closed it. Nobody is left to be told."""
+
+
 class TerminalFilter:
     """Incremental `Untrusted.for_terminal`: the same text comes out however the input is cut.
 
@@ -85,8 +89,11 @@ class Output:
         self._filters = {"stdout": TerminalFilter(), "stderr": TerminalFilter()}
 
     def _write(self, data: bytes, stream: str = "stdout") -> None:
-        self._streams[stream].write(data)
-        self._streams[stream].flush()
+        try:
+            self._streams[stream].write(data)
+            self._streams[stream].flush()
+        except BrokenPipeError:
+            raise ReaderLeft from None
 
     def chunk(self, chunk: Chunk) -> None:
         """Live output of a worker. With `--json` it is part of the final document instead."""

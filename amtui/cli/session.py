@@ -26,7 +26,13 @@ def perform(op: Op, values: dict[str, Any], options: Options) -> int | Launch:
     if op.id == "attach" and not has_terminal():
         raise Refused("attach needs a terminal", "`amtui screen NAME` prints what a console shows")
     output = Output(json=options.json, raw=options.raw)
-    result = asyncio.run(_run(op, values, options, output))
+    try:
+        result = asyncio.run(_run(op, values, options, output))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    except BrokenPipeError as error:
+        # Not our reader's pipe but one inside the operation; click would end the program without a word.
+        raise RuntimeError("a pipe inside the operation broke") from error
     wants_console = result.attach and has_terminal() and not options.json
     if not (op.id == "attach" and wants_console):
         output.result(result)
