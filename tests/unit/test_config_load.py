@@ -144,8 +144,14 @@ def test_one_mistake(paths: Paths, text: str, said: str) -> None:
             'did you mean "messages"?',
         ),
         ("[boxes.a]\nhost = 'h'\nratio = 'x'\n", 'config.toml:3: boxes.a.ratio: expected a number, got "x"'),
-        ("[boxes.a]\nhost = 'h'\npair = [1, 2]\n", "config.toml:3: boxes.a.pair[1]: expected a string, got the number 2"),
-        ("[boxes.a]\nhost = 'h'\npair = [1]\n", "config.toml:3: boxes.a.pair: expected array of length 2, got 1"),
+        (
+            "[boxes.a]\nhost = 'h'\npair = [1, 2]\n",
+            "config.toml:3: boxes.a.pair[1]: expected a string, got the",
+        ),
+        (
+            "[boxes.a]\nhost = 'h'\npair = [1]\n",
+            "config.toml:3: boxes.a.pair: expected array of length 2, got 1",
+        ),
         (
             "[boxes.a]\nhost = 'h'\n[boxes.a.inner]\n\nthem = 1\n",
             "config.toml:5: boxes.a.inner.them: unknown key",
@@ -201,8 +207,6 @@ def test_a_section_of_a_package_that_is_not_loaded_is_left_for_it(
 def test_bytes_that_are_no_text(paths: Paths) -> None:
     paths.config_file.write_bytes(b"[ui]\n\ntheme = '\xff'\n")
     assert [str(each) for each in problems(paths)] == ["config.toml:3: not valid UTF-8"]
-        problems(paths)
-    )
     with pytest.raises(ConfigError, match=r"config\.toml:3: not valid UTF-8"):
         load(paths)
 
