@@ -1,0 +1,179 @@
+"""One hub per process: one session for each followed console, shared by any number of views.
+
+A view gets a handle. A view handle has no way to type, paste or resize: authority is the type of the object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from typing import Literal, overload
+
+from amtui.console.server import HISTORY_LIMIT
+from amtui.console.session import ConsoleStatus, Session, Timing
+from amtui.console.tail import Tail
+from amtui.emulator import Screen
+from amtui.errors import AmtuiError
+from amtui.model import MAIN_CONSOLE, Authority
+from amtui.providers.base import Place
+
+Key = tuple[str, str, str]
+
+
+class _Followed:
+    """A session, its tail and who looks at it."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.tail = Tail(session)
+        self.handles: set[ConsoleHandle] = set()
+        self.task = asyncio.ensure_future(self.tail.run())
+
+    def looked_at(self) -> None:
+        self.tail.want(any(handle.visible for handle in self.handles))
+        if any(isinstance(handle, TypingHandle) for handle in self.handles):
+            self.tail.typing.set()
+
+    async def close(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+class ConsoleHandle:
+    """One view of a console. The screen is shared: read it, never feed it."""
+
+    def __init__(self, hub: Hub, key: Key, followed: _Followed) -> None:
+        self._hub = hub
+        self._key = key
+        self._followed = followed
+        self._session = followed.session
+        self._visible = True
+        self._unlisten: set[Callable[[], None]] = set()
+
+    @property
+    def screen(self) -> Screen:
+        return self._session.screen
+
+    @property
+    def status(self) -> ConsoleStatus:
+        return self._session.status
+
+    @property
+    def visible(self) -> bool:
+        """Whether this view is on screen. A console that no view shows is not followed."""
+        return self._visible
+
+    @visible.setter
+    def visible(self, visible: bool) -> None:
+        self._visible = visible
+        self._followed.looked_at()
+
+    def listen(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Call `call` on the loop when screen or status changed; returns what ends that."""
+        stop = self._session.listen(call)
+        self._unlisten.add(stop)
+        return stop
+
+    async def ready(self, timeout: float = 15.0) -> None:
+        """Wait for the first picture. Raises TimeoutError, or `NotFound` when there is no such console."""
+        await self._session.ready(timeout)
+
+    async def release(self) -> None:
+        """This view is over; the last one ends the session."""
+        for stop in self._unlisten:
+            stop()
+        self._unlisten.clear()
+        await self._hub.released(self._key, self)
+
+
+class TypingHandle(ConsoleHandle):
+    """A view that may also type, paste and size the console."""
+
+    def type(self, data: bytes, *, control: bool = False) -> None:
+        """Keys, as the program expects them; never blocks. `control` marks keys that must not wait."""
+        self._session.type(data, control=control)
+
+    def paste(self, data: bytes) -> None:
+        """Text of any size, bracketed when the program asked for that; never blocks."""
+        self._session.paste(data)
+
+    async def resize(self, columns: int, rows: int) -> bool:
+        """Size the console to this view; False when the size is another typist's for now."""
+        return await self._session.resize(columns, rows)
+
+    async def drain(self, timeout: float = 15.0) -> None:
+        """Wait until everything typed was accepted or refused. Raises TimeoutError."""
+        await self._session.drain(timeout)
+
+
+class Hub:
+    """The consoles this process follows. `clock` counts seconds and never jumps back."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        timing: Timing | None = None,
+        history: int = HISTORY_LIMIT,
+    ) -> None:
+        self._clock = clock
+        self._timing = timing or Timing()
+        self._history = history
+        self._followed: dict[Key, _Followed] = {}
+        self._owner = secrets.token_hex(6)
+        self._closed = False
+
+    @overload
+    async def open(
+        self, place: Place, console: str = ..., authority: Literal[Authority.VIEW] = ...
+    ) -> ConsoleHandle: ...
+
+    @overload
+    async def open(self, place: Place, console: str, authority: Literal[Authority.TYPE]) -> TypingHandle: ...
+
+    @overload
+    async def open(self, place: Place, console: str, authority: Authority) -> ConsoleHandle: ...
+
+    async def open(
+        self, place: Place, console: str = MAIN_CONSOLE, authority: Authority = Authority.VIEW
+    ) -> ConsoleHandle:
+        """A handle on a console; returns at once, `ready` waits for the first picture."""
+        if self._closed:
+            raise AmtuiError("amtui is closing")
+        key = (place.host_id, place.socket, console)
+        followed = self._followed.get(key)
+        if followed is None:
+            session = Session(
+                place,
+                console,
+                clock=self._clock,
+                timing=self._timing,
+                history=self._history,
+                owner=self._owner,
+            )
+            followed = self._followed[key] = _Followed(session)
+        kind = TypingHandle if authority is Authority.TYPE else ConsoleHandle
+        handle = kind(self, key, followed)
+        followed.handles.add(handle)
+        followed.looked_at()
+        return handle
+
+    async def released(self, key: Key, handle: ConsoleHandle) -> None:
+        """A handle is over."""
+        followed = self._followed.get(key)
+        if followed is None or handle not in followed.handles:
+            return
+        followed.handles.discard(handle)
+        if followed.handles:
+            followed.looked_at()
+        else:
+            del self._followed[key]
+            await followed.close()
+
+    async def aclose(self) -> None:
+        """End every session; nothing of ours keeps running on any host."""
+        self._closed = True
+        followed, self._followed = list(self._followed.values()), {}
+        await asyncio.gather(*(one.close() for one in followed))

@@ -1,0 +1,384 @@
+"""One console followed: one Screen, one task that feeds it, one outbox of keys, however many views there are.
+
+`Session` owns the state and the rules; `amtui.console.tail` moves frames over whatever the substrate offers. A
+lost link, a late reply, a restarted program or a removed console changes the status, never the truth on screen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final
+
+from amtui.console import server
+from amtui.console.input import Outbox
+from amtui.console.protocol import (
+    AckFrame,
+    BeatFrame,
+    DataFrame,
+    Frame,
+    Position,
+    SnapshotFrame,
+    StateFrame,
+    merge,
+)
+from amtui.emulator import Screen, Stream
+from amtui.emulator.snapshot import load_snapshot
+from amtui.errors import NotFound
+from amtui.providers.base import Place
+
+SLICE: Final = 8 << 10
+"""Bytes fed to the emulator before anybody else gets a turn."""
+BACKLOG: Final = 128 << 10
+"""Unfed bytes at which the rest is dropped for a snapshot: nobody reads what scrolls by that fast."""
+CHUNK_WAIT: Final = 64 << 10
+"""Unfed bytes at which the reader stops reading."""
+
+
+class Link(StrEnum):
+    """How far what is shown can be trusted."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    RECONNECTING = "reconnecting"
+    STALE = "stale"
+    """No answer for a while; the picture is old, still trying."""
+    DEAD = "dead"
+    """The program has exited; its last screen stands."""
+    ENDED = "ended"
+    """There is no such console any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleStatus:
+    """What a view shows beside the screen. Times are seconds of the hub's clock."""
+
+    link: Link = Link.CONNECTING
+    detail: str = ""
+    """Why the link is as it is, safe for a terminal."""
+    level: str = ""
+    """`L3` duplex or `L1` exec only."""
+    rtt: float | None = None
+    since: float = 0.0
+    """When `link` became what it is."""
+    columns: int = 80
+    rows: int = 24
+    size_owner: str = ""
+    """Who sized the console: empty, `me`, or another client's name."""
+    unacked: bytes = b""
+    """Typed and not yet known to be accepted."""
+    generation: int = 0
+    refused: bytes = b""
+    """Keys that no program got, to be shown, never typed again."""
+    refusal: str = ""
+    """Why: dead, restarted, new-server."""
+    exit_status: str = ""
+    """Of a dead program, as tmux gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Periods in seconds; tests shorten them."""
+
+    poll: int = 50
+    beat: int = 15
+    deadline: float = 15.0
+    """For a request that should answer at once."""
+    backoff: tuple[float, ...] = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)
+    stale: float = 20.0
+    gone: float = 5.0
+    """Between two looks whether a console that ended is back."""
+    echo: float = 0.04
+    """How long an exec that carries keys waits for their echo (L1)."""
+    owner: int = 60
+    """How long the last typist keeps the right to size the console."""
+    heal: float = 0.3
+
+
+@dataclass(slots=True)
+class Feed:
+    """Output that was merged and waits for the emulator."""
+
+    items: deque[bytes | SnapshotFrame] = field(default_factory=deque)
+    size: int = 0
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    room: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, item: bytes | SnapshotFrame) -> None:
+        self.items.append(item)
+        self.size += len(item) if isinstance(item, bytes) else 0
+        self.ready.set()
+
+    def clear(self) -> None:
+        self.items.clear()
+        self.size = 0
+        self.room.set()
+
+
+class Session:
+    """State of one followed console. All methods run on the hub's loop."""
+
+    def __init__(
+        self,
+        place: Place,
+        console: str,
+        *,
+        clock: Callable[[], float],
+        timing: Timing,
+        history: int,
+        owner: str,
+    ) -> None:
+        self.place = place
+        self.console = console
+        self.clock = clock
+        self.timing = timing
+        self.screen = Screen(columns=80, lines=24, history=history)
+        self.stream = Stream(self.screen)
+        self.outbox = Outbox()
+        self.owner = owner
+        """Name under which this process sizes consoles."""
+        self.registered = ""
+        """The client id the worker's tmux knows us by."""
+        self.position: Position | None = None
+        self.program: tuple[str, int, int] | None = None
+        self.state: StateFrame | None = None
+        self.status = ConsoleStatus(since=clock())
+        self.heard = clock()
+        self.skipping = False
+        """Frames of the present generation are dropped until a newer snapshot comes."""
+        self.feed = Feed()
+        self.typed = asyncio.Event()
+        """Set when the outbox has something that is due or will be."""
+        self.changed = asyncio.Event()
+        self._listeners: set[Callable[[], None]] = set()
+        self.wanted: tuple[int, int] | None = None
+        """Size the typing view last asked for."""
+        self._fresh = asyncio.Event()
+        """Set once a snapshot was loaded."""
+
+    # ---- listeners and status
+
+    def listen(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Call `call` on the loop whenever screen or status changed; returns what ends that."""
+        self._listeners.add(call)
+        return lambda: self._listeners.discard(call)
+
+    def tell(self) -> None:
+        """Screen or status changed."""
+        self.changed.set()
+        for call in tuple(self._listeners):
+            call()
+
+    def set_link(self, link: Link, detail: str = "") -> None:
+        """Change the link state; `since` moves only when the state does."""
+        if (link, detail) == (self.status.link, self.status.detail):
+            return
+        since = self.status.since if link is self.status.link else self.clock()
+        self.status = replace(self.status, link=link, detail=detail, since=since)
+        self.tell()
+
+    def note(self, **changes: object) -> None:
+        """Change other fields of the status."""
+        new = replace(self.status, **changes)  # type: ignore[arg-type]
+        if new != self.status:
+            self.status = new
+            self.tell()
+
+    async def ready(self, timeout: float) -> None:
+        """Wait for the first picture. Raises TimeoutError, or `NotFound` when there is no such console."""
+        async with asyncio.timeout(timeout):
+            while not self._fresh.is_set():
+                if self.status.link is Link.ENDED:
+                    raise NotFound(f"no console {self.console}", self.status.detail, op="console")
+                self.changed.clear()
+                await self.changed.wait()
+
+    # ---- frames in
+
+    def apply(self, frame: Frame) -> bool:
+        """Take one frame, from wherever it came. True when something must be asked for again.
+
+        Raises `ProtocolError` for what the protocol does not allow.
+        """
+        self.heard = self.clock()
+        if isinstance(frame, SnapshotFrame | DataFrame):
+            self.acknowledge(frame.ack)
+            return self._merge(frame)
+        if isinstance(frame, StateFrame):
+            self._state(frame)
+        elif isinstance(frame, AckFrame):
+            self.acknowledge(frame.ack)
+            if frame.reason != "-":
+                self.refuse(frame.reason)
+        else:
+            assert isinstance(frame, BeatFrame) or frame
+        return False
+
+    def _merge(self, frame: SnapshotFrame | DataFrame) -> bool:
+        merged = merge(self.position, frame)
+        if merged.gap:
+            return True
+        # a cut through a character: the snapshot has its first bytes nowhere, so take another one
+        first = merged.data[:1]
+        split = bool(first) and 0x80 <= first[0] <= 0xBF and merged.position.offset == len(merged.data)
+        self.position = merged.position
+        if merged.snapshot is not None:
+            self.skipping = False
+            self.feed.clear()
+            assert isinstance(frame, SnapshotFrame)
+            self.feed.put(SnapshotFrame(frame.generation, merged.snapshot, b"", None))
+        if merged.data and not self.skipping:
+            self.feed.put(merged.data)
+            if self.feed.size > BACKLOG:
+                self.feed.clear()
+                self.skipping = True
+        return split or self.skipping
+
+    def _state(self, state: StateFrame) -> None:
+        self.state = state
+        if state.program != self.program:
+            old, self.program = self.program, state.program
+            if old is not None and not self.outbox.idle:
+                self.refuse("new-server" if old[0] != state.server else "restarted")
+            elif old is not None:
+                self.outbox.refuse()
+        mine = state.owner == self.owner
+        self.note(
+            size_owner="me" if mine and state.owner else state.owner,
+            exit_status=state.status if state.dead else "",
+        )
+        if state.dead:
+            self.set_link(Link.DEAD, f"the program exited{f' ({state.status})' if state.status else ''}")
+        elif self.status.link is not Link.LIVE:
+            self.set_link(Link.LIVE)
+
+    # ---- keys out
+
+    def type(self, data: bytes, *, control: bool) -> None:
+        """Put keys on their way; returns at once."""
+        self.outbox.type(data, self.clock(), control=control)
+        self._typed()
+
+    def paste(self, data: bytes) -> None:
+        """Put a paste on its way; returns at once."""
+        self.outbox.paste(data, self.clock())
+        self._typed()
+
+    def _typed(self) -> None:
+        if self.status.link is Link.DEAD or self.status.link is Link.ENDED:
+            self.refuse("dead")
+            return
+        self.typed.set()
+        self.note(unacked=self.outbox.unacked)
+
+    def acknowledge(self, ack: int | None) -> None:
+        """The worker's tmux has accepted input up to `ack`."""
+        if self.outbox.acknowledge(ack):
+            self.note(unacked=self.outbox.unacked)
+
+    def refuse(self, reason: str) -> None:
+        """What is unacknowledged reached nobody and will not be typed again."""
+        lost = self.outbox.refuse()
+        self.typed.set()
+        if lost:
+            kept = (self.status.refused + lost)[-4096:]
+            self.note(unacked=b"", refused=kept, refusal=reason)
+
+    # ---- the one task that feeds
+
+    async def run_feed(self) -> None:
+        """Feed the emulator, in slices so that nobody waits long for a turn."""
+        while True:
+            await self.feed.ready.wait()
+            while self.feed.items:
+                item = self.feed.items.popleft()
+                if isinstance(item, SnapshotFrame):
+                    load_snapshot(self.screen, self.stream, item.snapshot)
+                    self._fresh.set()
+                    self.note(
+                        generation=item.generation,
+                        columns=self.screen.columns,
+                        rows=self.screen.lines,
+                    )
+                else:
+                    self.feed.size -= min(SLICE, len(item))
+                    self.stream.feed(item[:SLICE])
+                    if len(item) > SLICE:
+                        self.feed.items.appendleft(item[SLICE:])
+                if self.feed.size < CHUNK_WAIT:
+                    self.feed.room.set()
+                self.tell()
+                await asyncio.sleep(0)
+            self.feed.ready.clear()
+
+    async def room(self) -> None:
+        """Wait until the emulator has caught up enough to read on."""
+        while self.feed.size >= CHUNK_WAIT:
+            self.feed.room.clear()
+            await self.feed.room.wait()
+
+    # ---- requests
+
+    async def ask(self, verb: str, *words: str, stdin: bytes | None = None, wait: float = 0.0) -> list[Frame]:
+        """One request with the session's deadline; measures the round trip when nothing is waited for."""
+        began = self.clock()
+        deadline = self.timing.deadline + wait + 2 * (self.status.rtt or 0.0)
+        frames = await server.request(self.place, self.console, verb, *words, stdin=stdin, timeout=deadline)
+        if not wait:
+            self.measure(self.clock() - began)
+        return frames
+
+    def measure(self, took: float) -> None:
+        """A request that waits for nothing took so many seconds."""
+        old = self.status.rtt
+        self.status = replace(self.status, rtt=took if old is None else 0.8 * old + 0.2 * took)
+
+    async def attach(self) -> None:
+        """First contact, or contact again: a snapshot, the program's identity, our place in its input."""
+        client = self.outbox.client
+        frames = await self.ask("attach", client)
+        self.registered = client
+        resumed = self.position
+        for frame in frames:
+            if isinstance(frame, SnapshotFrame) and resumed and frame.generation < resumed.generation:
+                self.position = None  # the run directory was wiped; the reply to attach is always right
+            if self.apply(frame) and not self.skipping:
+                await self.resync()
+
+    async def register(self) -> None:
+        """Tell the worker's tmux our client id, and learn which program it will be bound to."""
+        client = self.outbox.client
+        for frame in await self.ask("hello", client):
+            self.apply(frame)
+        self.registered = client
+
+    async def resize(self, columns: int, rows: int, *, force: bool = False) -> bool:
+        """Size the console; False when the size is another typist's for now."""
+        self.wanted = (columns, rows)
+        words = (str(columns), str(rows), self.owner, str(self.timing.owner), "1" if force else "0")
+        for frame in await self.ask("snap", *words):
+            self.apply(frame)
+        return self.status.size_owner == "me"
+
+    async def drain(self, timeout: float) -> None:
+        """Wait until everything typed was accepted or refused. Raises TimeoutError."""
+        async with asyncio.timeout(timeout):
+            while not self.outbox.idle:
+                self.changed.clear()
+                await self.changed.wait()
+
+    def end(self, detail: str) -> None:
+        """There is no such console any more."""
+        if not self.outbox.idle:
+            self.refuse("new-server")
+        self.set_link(Link.ENDED, detail)
+
+    async def resync(self) -> None:
+        """A new generation, because the present one cannot be continued."""
+        for _ in range(3):
+            again = [self.apply(frame) for frame in await self.ask("snap")]
+            if not any(again):
+                return
