@@ -1,0 +1,127 @@
+"""The full-screen application: themes, keys and wiring. What it can do is in `screens`."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from textual.binding import Binding, BindingType
+from textual.driver import Driver
+from textual.theme import Theme
+
+from amtui.config import KeysConfig, UiConfig
+from amtui.screens.desk import Desk
+from amtui.screens.operations import Operations
+from amtui.widgets import states
+from amtui.widgets.keyboard import faithful
+
+THEMES: Final = (
+    Theme(
+        name="amtui-dark", dark=True, primary=states.SKY, secondary=states.PURPLE, accent=states.SKY,
+        warning=states.ORANGE, error=states.VERMILION, success=states.GREEN,
+        foreground="#e4e4e4", background="#121212", surface="#1a1a1a", panel="#262626",
+    ),
+    Theme(
+        name="amtui-light", dark=False, primary="#0072B2", secondary="#a3517d", accent="#0072B2",
+        warning="#a36b00", error="#b34700", success="#00704f",
+        foreground="#1c1c1c", background="#fbfbfb", surface="#f1f1f1", panel="#e2e2e2",
+    ),
+)  # fmt: skip
+
+
+class AmtuiApp(Desk, inherit_bindings=False):
+    """amtui in a terminal. Quitting it stops no agent."""
+
+    TITLE = "amtui"
+    ENABLE_COMMAND_PALETTE = False
+    ESCAPE_TO_MINIMIZE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # None of these has priority: in type mode they all belong to the agent.
+        Binding("colon", "command", "Cmd", id="app.command"),
+        Binding("ctrl+p", "palette", "Palette", id="app.palette", key_display="^p"),
+        Binding("ctrl+q", "leave", "Quit", show=False, id="app.leave"),
+        Binding("question_mark", "help", "Help", id="app.help"),
+    ]
+
+    def __init__(
+        self,
+        ctx: Any,
+        *,
+        operations: Operations | None = None,
+        clock: Callable[[], float] = time.time,
+        worker: str = "",
+        tune_gc: bool = True,
+    ) -> None:
+        """`worker` opens that worker's console, zoomed and typing: what `amtui attach` shows."""
+        super().__init__(ctx, operations=operations, clock=clock)
+        self.settings: UiConfig = ctx.config.section("ui", UiConfig)
+        self.ascii_only = self.settings.glyphs == "ascii"
+        self._worker = worker
+        self._tune_gc = tune_gc
+        ctx.ask = self.ask
+
+    def get_driver_class(self) -> type[Driver]:
+        return faithful(super().get_driver_class())
+
+    def on_mount(self) -> None:
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = self._chosen_theme()
+        self.set_keymap(self.ctx.config.section("keys", KeysConfig).map)
+        from amtui.screens.fleet import FleetScreen
+
+        self.push_screen(FleetScreen())
+        self.run_worker(self._start(), exit_on_error=False)
+        if self._worker:
+            self.open_worker(self._worker, typing=True, zoomed=True)
+        if self._tune_gc:
+            self.call_after_refresh(calm_gc)
+
+    def _chosen_theme(self) -> str:
+        wanted = self.settings.theme
+        if wanted in self.available_themes:
+            return wanted
+        self.call_after_refresh(
+            self.say, f"no theme {wanted!r}: ui.theme is one of {', '.join(t.name for t in THEMES)}", "bad"
+        )
+        return THEMES[0].name
+
+    async def _start(self) -> None:
+        try:
+            await self.ctx.fleet.start()
+        except Exception as error:
+            self.report_crash(error)
+
+    def action_leave(self) -> None:
+        self.exit()
+
+    def action_help(self) -> None:
+        from amtui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen.about(self.screen, self))
+
+    def action_palette(self) -> None:
+        from amtui.screens.palette import open_palette
+
+        open_palette(self)
+
+    def action_command(self) -> None:
+        from amtui.screens.command import CommandScreen
+
+        self.push_screen(CommandScreen())
+
+
+def calm_gc() -> None:
+    """Keep the collector out of frames: what exists now is not looked at again, later passes are rare."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def run(ctx: Any, *, worker: str = "") -> None:
+    """Show the application until the person leaves. The terminal is as it was afterwards; agents keep running."""
+    os.environ.setdefault("ESCDELAY", "25")
+    AmtuiApp(ctx, worker=worker).run()

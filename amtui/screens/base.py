@@ -1,0 +1,167 @@
+"""What every screen has: header, narration, live keys, and the card for tiny terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widget import Widget
+
+from amtui.model import WorkerRow
+from amtui.widgets import states
+from amtui.widgets.chrome import Header, Hint, KeyLine, StatusLine
+from amtui.widgets.console_view import LEAVE, PREFIX, PREFIX_COMMANDS, ConsoleView
+from amtui.widgets.panes import TooSmall
+
+if TYPE_CHECKING:
+    from amtui.app import AmtuiApp
+
+TYPE_HINTS = [Hint(PREFIX, "Commands"), Hint(LEAVE, "Leave")]
+PREFIX_HINTS = [Hint(key, label) for key, (_, _, label) in PREFIX_COMMANDS.items()]
+
+
+class AmtuiScreen(Screen[Any]):
+    """A full screen of amtui. Subclasses fill `body` and say where they are."""
+
+    PLACE: ClassVar[str] = ""
+    MODE: ClassVar[str] = ""
+    HELP_TEXT: ClassVar[str] = ""
+    """What the screen is for, in a line or two; stands over the keys in help."""
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-tiny"), (60, "-list"), (80, "-normal"), (120, "-wide"),
+    ]  # fmt: skip
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-low"),
+        (16, "-short"),
+        (30, "-tall"),
+    ]
+    DEFAULT_CSS = """
+    AmtuiScreen { layers: base above; }
+    AmtuiScreen #body { height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.header = Header(self.PLACE)
+        self.status = StatusLine()
+        self.keys = KeyLine()
+        self.too_small = TooSmall()
+        self._unsubscribe: Any = None
+
+    @property
+    def desk(self) -> AmtuiApp:
+        """The application, with its type."""
+        return cast("AmtuiApp", self.app)
+
+    def body(self) -> Iterable[Widget]:
+        """The widgets between header and narration."""
+        return ()
+
+    def compose(self) -> ComposeResult:
+        yield self.header
+        with Vertical(id="body"):
+            yield from self.body()
+        yield self.status
+        yield self.keys
+        yield self.too_small
+
+    def on_mount(self) -> None:
+        self.header.ascii = self.desk.ascii_only
+        self.bindings_updated_signal.subscribe(self, lambda _: self._keys_changed())
+        self._unsubscribe = self.desk.ctx.fleet.subscribe(self._fleet_changed)
+        self.set_interval(1.0, self.tick)
+        self._rows_changed()
+        self._keys_changed()
+
+    def on_unmount(self) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+
+    def on_screen_resume(self) -> None:
+        self._rows_changed()
+        self._keys_changed()
+
+    async def _dispatch_message(self, message: Message) -> None:
+        # An error in one handler must not take the screen, and with it the application, down.
+        try:
+            await super()._dispatch_message(message)
+        except Exception as error:
+            if not self.is_mounted:
+                raise
+            self.desk.report_crash(error)
+
+    # ---- rows
+
+    @property
+    def rows(self) -> tuple[WorkerRow, ...]:
+        """The fleet as last refreshed."""
+        return tuple(self.desk.ctx.fleet.rows())
+
+    def row_of(self, name: str) -> WorkerRow | None:
+        """The row of a worker, if there is one."""
+        return next((row for row in self.rows if row.worker.name == name), None)
+
+    def _fleet_changed(self, *_: Any) -> None:
+        if self.is_attached and self.is_current:
+            self._rows_changed()
+
+    def _rows_changed(self) -> None:
+        self.header.tell(self.rows, place=self.place(), clock=self.desk.clock_text())
+        self.too_small.tell(self.rows, self.desk.ascii_only)
+        self.show_rows()
+        self.refresh_bindings()
+
+    def on_resize(self) -> None:
+        self.too_small.tell(self.rows, self.desk.ascii_only)
+
+    def place(self) -> str:
+        """Where we are, for the header."""
+        return self.PLACE
+
+    def show_rows(self) -> None:
+        """Rows changed; show them."""
+
+    def tick(self) -> None:
+        """Once a second: clocks and ages."""
+        self.header.tell(self.rows, place=self.place(), clock=self.desk.clock_text())
+
+    def neighbour(self, name: str, step: int) -> str:
+        """The next (or previous) worker that needs a person, after `name`; empty when none does."""
+        waiting = [r.worker.name for r in states.order(self.rows) if states.look(r).group == "needs"]
+        if not waiting:
+            return ""
+        if name not in waiting:
+            return waiting[0 if step > 0 else -1]
+        return waiting[(waiting.index(name) + step) % len(waiting)]
+
+    # ---- keys
+
+    def hints(self) -> list[Hint]:
+        """The keys that work now, help last; in type mode only what is kept from the remote."""
+        view = self.focused
+        if isinstance(view, ConsoleView) and view.typing:
+            return PREFIX_HINTS if view.prefixed else TYPE_HINTS
+        hints: list[Hint] = []
+        last: list[Hint] = []
+        actions: set[str] = set()
+        for key, active in self.active_bindings.items():
+            binding = active.binding
+            if not binding.show or not active.enabled or binding.action in actions:
+                continue
+            actions.add(binding.action)
+            (last if binding.action.endswith("help") else hints).append(Hint(key, binding.description))
+        return [*hints, *last]
+
+    def _keys_changed(self) -> None:
+        if self.is_attached:
+            self.keys.show(self.hints())
+            self.show_mode()
+
+    def show_mode(self) -> None:
+        """The one mode word at bottom left."""
+        self.status.set_mode(self.MODE)

@@ -1,0 +1,201 @@
+"""One worker: its console, full, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from amtui.errors import AmtuiError
+from amtui.model import MAIN_CONSOLE, Authority, WorkerRow
+from amtui.screens.actions import WorkerActions
+from amtui.widgets.console_view import ConsoleView
+from amtui.widgets.panes import FactsLine, FactsPane
+
+
+class WorkerScreen(WorkerActions):
+    """A console to watch and type into."""
+
+    MODE = "view"
+    HELP_TEXT = "i types into the agent: then every key goes to it, except ^] (commands) and F12 (leave)."
+    DEFAULT_CSS = """
+    WorkerScreen FactsPane { display: none; width: 34; }
+    WorkerScreen.-wide FactsPane { display: block; }
+    WorkerScreen.-wide FactsLine { display: none; }
+    WorkerScreen.zoomed FactsPane, WorkerScreen.zoomed FactsLine,
+    WorkerScreen.zoomed Header, WorkerScreen.zoomed StatusLine { display: none; }
+    WorkerScreen.zoomed ConsoleView { border: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("i,enter", "type", "Type", id="worker.type"),
+        Binding("r", "reply", "Reply", id="worker.reply"),
+        Binding("z", "zoom", "Zoom", id="worker.zoom"),
+        Binding("right_square_bracket", "next_needing(1)", "Next▲", id="worker.next"),
+        Binding("l", "logs", "Logs", id="worker.logs"),
+        Binding("s", "sleep", "Sleep", id="worker.sleep"),
+        Binding("s", "wake", "Wake", id="worker.wake"),
+        Binding("R", "restart", "Restart", id="worker.restart"),
+        Binding("e", "explain", "Explain", id="worker.explain"),
+        Binding("B", "bootstrap", "Setup", id="worker.bootstrap"),
+        Binding("D", "destroy", "Destroy…", id="worker.destroy"),
+        Binding("ctrl+r", "reconnect", "Reconnect", show=False, id="worker.reconnect"),
+        Binding("left_square_bracket", "next_needing(-1)", "Prev▲", show=False, id="worker.previous"),
+        Binding("escape", "back", "Back", id="app.back"),
+    ]
+    AUTO_FOCUS = "ConsoleView"
+
+    def __init__(
+        self, name: str, *, typing: bool = False, zoomed: bool = False, console: str = MAIN_CONSOLE
+    ) -> None:
+        super().__init__()
+        self.worker_name = name
+        self.console = console
+        self._type_at_once = typing
+        self._zoom_at_once = zoomed
+        self._extra: Mapping[str, str] = {}
+        self._authority: Authority | None = None
+
+    def body(self) -> Iterable[Widget]:
+        self.view = ConsoleView(clock=self.desk.clock, id="console")
+        self.facts = FactsPane(id="facts")
+        self.line = FactsLine()
+        return (self.line, Horizontal(self.view, self.facts))
+
+    def place(self) -> str:
+        return f"Fleet › {self.worker_name}"
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.facts.border_title = "Worker"
+        self.view.show(None, self._label())
+        self.view.blank("opening the console…")
+        if self._zoom_at_once:
+            self.action_zoom()
+        self._connect(self._type_at_once)
+        self.run_worker(self._load_facts(), group="facts", exclusive=True)
+
+    def on_unmount(self) -> None:
+        super().on_unmount()
+        handle = self.view.show(None)
+        if handle is not None:
+            self.desk.spawn(handle.release())
+
+    def _label(self) -> str:
+        row = self.selected()
+        runtime = f" · {row.worker.runtime}" if row else ""
+        return f"{self.worker_name} · {self.console}{runtime}"
+
+    # ---- rows
+
+    def selected(self) -> WorkerRow | None:
+        return self.row_of(self.worker_name)
+
+    def show_rows(self) -> None:
+        row = self.selected()
+        now = self.desk.clock()
+        self.line.tell(row, now, self.desk.ascii_only)
+        self.facts.tell(row, now, self._extra)
+        self._aside()
+
+    def _aside(self) -> None:
+        other = self.neighbour(self.worker_name, 1)
+        text = f"next needing you: {other} (])" if other and other != self.worker_name else ""
+        mode = "type" if self.view.typing else "view"
+        self.status.set_mode(mode, text if mode == "view" else "")
+
+    def tick(self) -> None:
+        super().tick()
+        self.show_rows()
+
+    def show_mode(self) -> None:
+        self._aside()
+
+    async def _load_facts(self) -> None:
+        try:
+            self._extra = await self.desk.ctx.facts(self.worker_name)
+        except AmtuiError as error:
+            self._extra = {"facts": error.message}
+        self.show_rows()
+
+    # ---- console
+
+    def _connect(self, typing: bool) -> None:
+        self.run_worker(self._open(typing), group="console", exclusive=True)
+
+    async def _open(self, typing: bool) -> None:
+        authority = Authority.TYPE if typing else Authority.VIEW
+        try:
+            handle = await self.desk.ctx.open_console(self.worker_name, self.console, authority)
+        except AmtuiError as error:
+            self.view.blank(f"{error.message} · {error.hint}".strip(" ·"))
+            self.desk.say(f"{error.message} · {error.hint}".strip(" ·"), "bad")
+            return
+        self._authority = authority
+        before = self.view.show(handle, self._label())
+        if before is not None:
+            await before.release()
+        self.view.focus()
+        if typing:
+            self.view.typing = True
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "next_needing":
+            return bool(other := self.neighbour(self.worker_name, 1)) and other != self.worker_name
+        return super().check_action(action, parameters)
+
+    def action_type(self) -> None:
+        if self.view.can_type:
+            self.view.focus()
+            self.view.typing = True
+        else:
+            self._connect(typing=True)
+
+    def action_reconnect(self) -> None:
+        self._connect(typing=self.view.typing)
+
+    def action_zoom(self) -> None:
+        self.toggle_class("zoomed")
+        self.view.zoomed = self.has_class("zoomed")
+
+    def action_back(self) -> None:
+        if self.has_class("zoomed"):
+            self.action_zoom()
+        else:
+            self.dismiss()
+
+    def action_next_needing(self, step: int) -> None:
+        name = self.neighbour(self.worker_name, step)
+        if name and name != self.worker_name:
+            self.desk.open_worker(
+                name, typing=self.view.typing, zoomed=self.has_class("zoomed"), instead=True
+            )
+
+    # ---- what the view says
+
+    def on_console_view_typing_changed(self, event: ConsoleView.TypingChanged) -> None:
+        if event.typing:
+            self.desk.say(f"every key goes to {self.worker_name}")
+        elif self.has_class("zoomed") and self._zoom_at_once:
+            self.action_zoom()
+        if not event.typing:
+            self.desk.say("keys go to amtui")
+        self._keys_changed()
+
+    def on_console_view_prefix_changed(self, event: ConsoleView.PrefixChanged) -> None:
+        self._keys_changed()
+
+    def on_console_view_note(self, event: ConsoleView.Note) -> None:
+        self.desk.say(event.text)
+
+    def on_console_view_command(self, event: ConsoleView.Command) -> None:
+        commands: dict[str, Any] = {
+            "next": lambda: self.action_next_needing(1),
+            "previous": lambda: self.action_next_needing(-1),
+            "zoom": self.action_zoom,
+            "command": self.desk.action_command,
+            "help": self.desk.action_help,
+        }
+        commands[event.name]()

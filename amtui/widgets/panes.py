@@ -1,0 +1,187 @@
+"""Small panes: facts of a worker, why it is in its state, the empty fleet, and the card for tiny terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from amtui.model import WorkerRow, plain
+from amtui.widgets import states
+from amtui.widgets.columns import cell
+
+Piece = tuple[str, Style]
+
+
+class Lines(Widget):
+    """Lines of styled text, one Strip each; what does not fit is cut, never wrapped into a mess."""
+
+    DEFAULT_CSS = "Lines { height: 1fr; width: 1fr; }"
+    ALLOW_SELECT = False
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._content: Sequence[Sequence[Piece]] = ()
+
+    def put(self, lines: Sequence[Sequence[Piece]]) -> None:
+        """Show these lines from now on."""
+        if lines != self._content:
+            self._content = lines
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width, base = self.size.width, self.rich_style
+        if y >= len(self._content):
+            return Strip([Segment(" " * width, base)], width)
+        return Strip([Segment(plain(t), base + s) for t, s in self._content[y]]).adjust_cell_length(
+            width, base
+        )
+
+
+_DIM = Style(dim=True)
+_BOLD = Style(bold=True)
+_PLAIN = Style()
+
+
+def fact_lines(facts: Mapping[str, str], width: int) -> list[list[Piece]]:
+    """`name  value` lines; a value that is too long goes on in the next line."""
+    lines: list[list[Piece]] = []
+    names = max((cell_len(k) for k in facts), default=0)
+    names = min(names, 9)
+    room = max(8, width - names - 2)
+    for name, value in facts.items():
+        text = " ".join(plain(str(value)).split())
+        head = cell(name, names) + "  "
+        while True:
+            lines.append([(head, _DIM), (text[:room], _PLAIN)])
+            text, head = text[room:], " " * (names + 2)
+            if not text or len(lines) > 200:
+                break
+    return lines
+
+
+def known(row: WorkerRow, now: float) -> dict[str, str]:
+    """Facts that every row carries, in the order a person asks for them. `now` is Unix time in seconds."""
+    worker, agent = row.worker, row.agent
+    shown = states.look(row)
+    begun = states.since(row)
+    facts = {"state": f"{shown.word}{' for ' + states.ago(now - begun) if begun else ''}"}
+    if agent.rule:
+        facts["rule"] = agent.rule
+    if agent.source and agent.source != "none":
+        facts["from"] = agent.source + (f", {agent.confidence}" if agent.confidence else "")
+    if agent.seen_at:
+        facts["seen"] = f"{states.ago(now - agent.seen_at)} ago"
+    facts["host"] = f"{row.host.state.value} · {worker.substrate}"
+    if row.host.detail:
+        facts["detail"] = row.host.detail
+    facts["agent"] = worker.runtime + (f" · {worker.model}" if worker.model else "")
+    source = worker.upstream or worker.account or ("login later" if worker.login_later else "")
+    if source:
+        facts["upstream"] = source
+    facts["may"] = worker.autonomy.value + (" · confined" if worker.confined else "")
+    if worker.repo or worker.workdir:
+        facts["repo" if worker.repo else "workdir"] = worker.repo or worker.workdir or ""
+    if row.rtt is not None:
+        facts["rtt"] = f"{row.rtt * 1000:.0f} ms"
+    if worker.tags:
+        facts["tags"] = ", ".join(worker.tags)
+    return facts
+
+
+class FactsPane(Lines):
+    """What is known of a worker."""
+
+    DEFAULT_CSS = """
+    FactsPane { border: round $border-blurred; border-title-color: $foreground; padding: 0 1;
+                border-subtitle-color: $text-muted; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._facts: dict[str, str] = {}
+
+    def tell(self, row: WorkerRow | None, now: float, extra: Mapping[str, str] | None = None) -> None:
+        """Show a worker's facts; `extra` comes from the fleet and wins over the row's own."""
+        self._facts = {} if row is None else known(row, now) | dict(extra or {})
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        self.put(fact_lines(self._facts, self.size.width))
+
+
+class FactsLine(Lines):
+    """The same in one line, where there is no room for a pane."""
+
+    DEFAULT_CSS = "FactsLine { height: 1; padding: 0 1; background: $surface; }"
+
+    def tell(self, row: WorkerRow | None, now: float, ascii_only: bool = False) -> None:
+        """Show the most wanted facts of a worker."""
+        if row is None:
+            self.put([])
+            return
+        shown = states.look(row)
+        rest = known(row, now)
+        parts = [rest[key] for key in ("host", "agent", "upstream", "may", "repo", "workdir") if key in rest]
+        self.put([[(f"{shown.mark(ascii_only)} {shown.word}", Style(color=shown.colour, bold=True)),
+                   (" · " + " · ".join(parts), _PLAIN)]])  # fmt: skip
+
+
+class EmptyFleet(Lines):
+    """What to do when there is no worker yet: three verbs and one key that needs no account."""
+
+    DEFAULT_CSS = """
+    EmptyFleet { border: round $border-blurred; border-title-color: $foreground; }
+    """
+    can_focus = True
+
+    def on_mount(self) -> None:
+        self.border_title = "Fleet"
+
+    def tell(self, hosts: int, notes: Sequence[str]) -> None:
+        """`hosts` is how many ssh hosts the configuration names; `notes` are lines about keys that were found."""
+        key = Style(bold=True, color=states.SKY)
+        found = f" (found {hosts})" if hosts else ""
+        lines: list[list[Piece]] = [
+            [],
+            [("   No workers yet. A worker is an agent CLI that keeps running without you.", _BOLD)],
+            [],
+            [("   t", key), ("   Try it now             a local shell worker; no account, no key", _PLAIN)],
+            [],
+            [("   n", key), ("   New worker             an agent, here or elsewhere, with a model", _PLAIN)],
+            [("   h", key), (f"   Use a host             any ssh host of ~/.ssh/config{found}", _PLAIN)],
+            [],
+            *([(f"   {note}", _DIM)] for note in notes),
+            [],
+            [("   A local worker runs as you: convenience, not isolation, unless it is confined", _DIM)],
+            [("   (bwrap). Quitting amtui never stops an agent.", _DIM)],
+        ]
+        self.put(lines)
+
+
+class TooSmall(Lines):
+    """The card that stands instead of everything when the terminal is too small."""
+
+    DEFAULT_CSS = """
+    TooSmall { display: none; layer: above; width: 100%; height: 100%; background: $background; }
+    .-tiny TooSmall, .-low TooSmall { display: block; }
+    """
+
+    def tell(self, rows: Sequence[WorkerRow], ascii_only: bool = False) -> None:
+        """The counts stay visible even here."""
+        tally = (
+            "  ".join(f"{look.mark(ascii_only)}{n}" for look, n in states.counts(tuple(rows))) or "no workers"
+        )
+        self.put([
+            [(" amtui", _BOLD)],
+            [],
+            [(" Make me bigger: 60×16 or more.", _PLAIN)],
+            [(f" This is {self.app.size.width}×{self.app.size.height}.", _DIM)],
+            [],
+            [(f" {tally}", _PLAIN)],
+            [(" Agents keep running. q quits.", _DIM)],
+        ])  # fmt: skip
