@@ -1,0 +1,230 @@
+"""Putting text into cells: wrapping, wide and combining characters, insertion.
+
+tmux draws plain ASCII in runs and everything else cell by cell, with slightly different rules for the halves
+of wide characters that get overwritten; both are kept (screen_write_collect_end, screen_write_cell).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from amtui.emulator.cells import DEFAULT, Row
+from amtui.emulator.editing import Editing
+from amtui.emulator.tokens import LINE_DRAWING
+from amtui.emulator.width import NARROW, WIDE, ZWJ, width
+
+_CELL_BYTES: Final = 21
+"""UTF-8 bytes in one cell, tmux's UTF8_SIZE: combining characters beyond it are dropped."""
+
+
+class Drawing(Editing):
+    """Text onto the screen."""
+
+    def draw(self, data: str) -> None:
+        """Print `data` at the cursor. Control characters in it are dropped."""
+        if data.isascii():
+            if not data.isprintable():
+                data = "".join(char for char in data if char.isprintable())
+            if self.plain:
+                self._draw_ascii(data)
+                return
+            if self.drawing:
+                data = data.translate(LINE_DRAWING)
+            self._draw_narrow(data)
+            return
+        at, size = 0, len(data)
+        while at < size:
+            run = NARROW.match(data, at)
+            if run:
+                self._draw_mixed(run.group())
+                at = run.end()
+                continue
+            run = WIDE.match(data, at) if self.plain and not self.joining and self.columns > 1 else None
+            if run:
+                self._draw_wide(run.group())
+                at = run.end()
+                continue
+            cells = width(data[at])
+            if cells >= 0:
+                self._draw_cell(data[at], cells)
+            at += 1
+
+    def _draw_mixed(self, text: str) -> None:
+        """Characters of one cell each: stretches of ASCII by tmux's run rules, the others by its cell rules."""
+        if text.isascii() or not (self.rows[self.cursor.y].wide or self.joining):
+            if text.isascii() and self.plain:
+                self._draw_ascii(text)
+            else:
+                self._draw_narrow(text.translate(LINE_DRAWING) if self.drawing else text)
+            return
+        start = 0
+        for at, char in enumerate(text):
+            if char.isascii():
+                continue
+            if start < at:
+                self.draw(text[start:at])
+            self._draw_cell(char, 1)
+            start = at + 1
+        if start < len(text):
+            self.draw(text[start:])
+
+    def _wrap(self) -> None:
+        self.rows[self.cursor.y].wrapped = True
+        self._line_feed(None)
+        self.cursor.x = 0
+
+    def _draw_ascii(self, text: str) -> None:
+        """Plain text while `self.plain`."""
+        cursor, columns, attr = self.cursor, self.columns, self.cursor.attr
+        at, size = 0, len(text)
+        while at < size:
+            if cursor.x >= columns:
+                self._wrap()
+            row, x = self.rows[cursor.y], cursor.x
+            count = min(columns - x, size - at)
+            end = x + count
+            if row.wide:
+                _free_left(row, x)
+            row.chars[x:end] = text[at : at + count]
+            row.attrs[x:end] = [attr] * count
+            if row.wide:
+                _free_right(row, end)
+            row.version += 1
+            cursor.x = end
+            at += count
+
+    def _draw_narrow(self, text: str) -> None:
+        """Characters of one cell each, whatever the modes."""
+        modes, cursor, columns, attr = self.modes, self.cursor, self.columns, self.cursor.attr
+        if not modes.wrap or modes.insert or self.joining:
+            for char in text:
+                self._draw_cell(char, 1)
+            return
+        at, size = 0, len(text)
+        while at < size:
+            if cursor.x >= columns:
+                self._wrap()
+            row, x = self.rows[cursor.y], cursor.x
+            if row.wide:
+                self._draw_cell(text[at], 1)
+                at += 1
+                continue
+            count = min(columns - x, size - at)
+            row.chars[x : x + count] = text[at : at + count]
+            row.attrs[x : x + count] = [attr] * count
+            row.version += 1
+            cursor.x = x + count
+            at += count
+
+    def _draw_wide(self, text: str) -> None:
+        """Characters of two cells each, with wrapping on and nothing inserted."""
+        cursor, columns, attr = self.cursor, self.columns, self.cursor.attr
+        at, size = 0, len(text)
+        while at < size:
+            room = (columns - cursor.x) // 2
+            if room <= 0:
+                self._wrap()
+                continue
+            row, x = self.rows[cursor.y], cursor.x
+            count = min(room, size - at)
+            end = x + 2 * count
+            if row.wide:
+                _overwrite(row, x, 2)
+            chars = [""] * (2 * count)
+            chars[::2] = text[at : at + count]
+            row.chars[x:end] = chars
+            row.attrs[x:end] = [attr] * (2 * count)
+            if row.wide:
+                _free_right(row, end)
+            row.wide = True
+            row.version += 1
+            cursor.x = end
+            at += count
+
+    def _draw_cell(self, char: str, cells: int) -> None:
+        """One character, by tmux's screen_write_cell."""
+        modes, cursor, columns = self.modes, self.cursor, self.columns
+        if char == ZWJ:
+            self.joining = True
+            return
+        if self.joining:
+            self._combine(ZWJ)
+        if cells == 0 or self.joining:
+            self.joining = False
+            self._combine(char)
+            return
+        if cells > columns:
+            return
+        if not modes.wrap and cells > 1 and cursor.x != columns and cursor.x > columns - cells:
+            return
+        if modes.insert:
+            self._insert_cells(self.rows[cursor.y], cursor.x, cells, DEFAULT)
+        if modes.wrap and cursor.x > columns - cells:
+            self._wrap()
+        if cursor.x > columns - cells:
+            return
+        row, x = self.rows[cursor.y], cursor.x
+        if row.wide:
+            _overwrite(row, x, cells)
+        row.chars[x] = char
+        row.attrs[x] = cursor.attr
+        if cells == 2:
+            row.chars[x + 1] = ""
+            row.attrs[x + 1] = cursor.attr
+            row.wide = True
+        row.version += 1
+        last = columns if modes.wrap else columns - 1
+        cursor.x = min(x + cells, last)
+
+    def _combine(self, char: str) -> None:
+        """Join `char` to the cell left of the cursor, if that has room."""
+        row, x = self.rows[self.cursor.y], self.cursor.x - 1
+        while x >= 0 and row.chars[x] == "":
+            x -= 1
+        if x < 0:
+            return
+        joined = row.chars[x] + char
+        if len(joined.encode()) > _CELL_BYTES:
+            return
+        row.chars[x] = joined
+        row.wide = True
+        row.version += 1
+
+
+def _blank_cell(row: Row, x: int) -> None:
+    row.chars[x] = " "
+    row.attrs[x] = DEFAULT
+
+
+def _free_left(row: Row, x: int) -> None:
+    """Before a run is drawn from `x`: blank the wide character whose second half is there."""
+    chars = row.chars
+    if x >= len(chars) or chars[x] != "":
+        return
+    while x > 0 and chars[x] == "":
+        _blank_cell(row, x)
+        x -= 1
+    if x > 0 and width(chars[x][:1]) == 2:  # tmux leaves one in the first column
+        _blank_cell(row, x)
+
+
+def _free_right(row: Row, x: int) -> None:
+    """After drawing up to `x`: blank the second halves that lost their first."""
+    chars = row.chars
+    while x < len(chars) and chars[x] == "":
+        _blank_cell(row, x)
+        x += 1
+
+
+def _overwrite(row: Row, x: int, cells: int) -> None:
+    """Before a cell is drawn at `x`: blank the other parts of wide characters it destroys."""
+    chars = row.chars
+    here = chars[x]
+    at = x
+    if here == "":
+        while at > 0 and chars[at] == "":
+            _blank_cell(row, at)
+            at -= 1
+        _blank_cell(row, at)
+    if cells != 1 or here == "" or width(here[0]) != 1:
+        _free_right(row, x + cells)

@@ -1,0 +1,326 @@
+"""Cursor movement, erasing, inserting, scrolling: the control functions, named as pyte names them.
+
+Parameters are as parsed: None where one was left out, -1 where one was not a number, which makes tmux skip
+the function. Semantics: tmux 3.3a's screen-write.c.
+"""
+
+from __future__ import annotations
+
+from amtui.emulator.cells import DEFAULT, Attr, Row, erased
+from amtui.emulator.state import State
+
+Number = int | None
+
+
+class Editing(State):
+    """The functions that move the cursor or change what is there, but for drawing text."""
+
+    # Cursor
+
+    def cursor_up(self, count: Number = None, *_: Number) -> None:
+        """CUU: stops at the scroll region's top when at or below it."""
+        count = count or 1
+        if count < 0:
+            return
+        cursor = self.cursor
+        room = cursor.y if cursor.y < self.top else cursor.y - self.top
+        if cursor.x == self.columns:
+            cursor.x -= 1
+        cursor.y -= min(count, room)
+
+    def cursor_down(self, count: Number = None, *_: Number) -> None:
+        """CUD: stops at the scroll region's bottom when at or above it."""
+        count = count or 1
+        if count < 0:
+            return
+        cursor = self.cursor
+        room = self.lines - 1 - cursor.y if cursor.y > self.bottom else self.bottom - cursor.y
+        if cursor.x == self.columns:
+            cursor.x -= 1
+        cursor.y += min(count, room)
+
+    def cursor_forward(self, count: Number = None, *_: Number) -> None:
+        """CUF."""
+        count = count or 1
+        if count > 0:
+            self.cursor.x = min(self.cursor.x + count, self.columns - 1)
+
+    def cursor_back(self, count: Number = None, *_: Number) -> None:
+        """CUB; counts from the pending column when a wrap is pending."""
+        count = count or 1
+        if count > 0:
+            self.cursor.x = max(self.cursor.x - count, 0)
+
+    def cursor_down1(self, count: Number = None, *_: Number) -> None:
+        """CNL."""
+        if (count or 1) > 0:
+            self.cursor.x = 0
+            self.cursor_down(count)
+
+    def cursor_up1(self, count: Number = None, *_: Number) -> None:
+        """CPL."""
+        if (count or 1) > 0:
+            self.cursor.x = 0
+            self.cursor_up(count)
+
+    def cursor_to_column(self, column: Number = None, *_: Number) -> None:
+        """CHA and HPA, counted from 1."""
+        column = column or 1
+        if column > 0:
+            self._move_to(column - 1, None, True)
+
+    def cursor_to_line(self, line: Number = None, *_: Number) -> None:
+        """VPA, counted from 1."""
+        line = line or 1
+        if line > 0:
+            self._move_to(None, line - 1, True)
+
+    def cursor_position(self, line: Number = None, column: Number = None, *_: Number) -> None:
+        """CUP and HVP, counted from 1."""
+        line, column = line or 1, column or 1
+        if line < 0 or column < 0:
+            return
+        cursor = self.cursor
+        cursor.x = (column if column < self.columns else self.columns) - 1
+        if self.modes.origin:
+            self._move_to(None, line - 1, True)
+        else:
+            cursor.y = (line if line < self.lines else self.lines) - 1
+
+    def carriage_return(self) -> None:
+        """CR."""
+        self.cursor.x = 0
+
+    def linefeed(self) -> None:
+        """LF, VT, FF, IND: down, scrolling at the region's bottom. The column stays."""
+        self._line_feed(self.cursor.attr.bg)
+
+    index = linefeed
+
+    def next_line(self) -> None:
+        """NEL."""
+        self.cursor.x = 0
+        self._line_feed(self.cursor.attr.bg)
+
+    def reverse_index(self) -> None:
+        """RI: up, scrolling at the region's top."""
+        if self.cursor.y == self.top:
+            self._scroll_down(1, self.cursor.attr.bg)
+        elif self.cursor.y > 0:
+            self.cursor.y -= 1
+
+    def backspace(self) -> None:
+        """BS: left; from column 0 to the end of the line above when that one wrapped into this."""
+        cursor = self.cursor
+        if cursor.x:
+            cursor.x -= 1
+        elif cursor.y and self.rows[cursor.y - 1].wrapped:
+            cursor.y -= 1
+            cursor.x = self.columns - 1
+
+    def tab(self) -> None:
+        """HT: to the next stop or the last column; a pending wrap stays pending."""
+        x, last = self.cursor.x, self.columns - 1
+        if x >= last:
+            return
+        x += 1
+        while x < last and x not in self.tabstops:
+            x += 1
+        self.cursor.x = x
+
+    def cursor_back_tab(self, count: Number = None, *_: Number) -> None:
+        """CBT."""
+        count = count or 1
+        x = min(self.cursor.x, self.columns - 1)
+        while x > 0 and count > 0:
+            count -= 1
+            x -= 1
+            while x > 0 and x not in self.tabstops:
+                x -= 1
+        self.cursor.x = x
+
+    def set_tab_stop(self) -> None:
+        """HTS."""
+        if self.cursor.x < self.columns:
+            self.tabstops.add(self.cursor.x)
+
+    def clear_tab_stop(self, how: Number = 0, *_: Number) -> None:
+        """TBC: 0 here, 3 all."""
+        if not how:
+            self.tabstops.discard(self.cursor.x)
+        elif how == 3:
+            self.tabstops.clear()
+
+    def save_cursor(self, *_: Number) -> None:
+        """DECSC: position, attributes, character sets and origin mode into the one slot."""
+        saved, cursor = self.saved, self.cursor
+        saved.x, saved.y, saved.attr = cursor.x, cursor.y, cursor.attr
+        saved.origin, saved.shift, saved.charsets = self.modes.origin, self.shift, self.charsets[:]
+
+    def restore_cursor(self, *_: Number) -> None:
+        """DECRC; without a DECSC before it, home with default attributes."""
+        saved = self.saved
+        self.set_attr(saved.attr)
+        self.modes.origin, self.shift, self.charsets = saved.origin, saved.shift, saved.charsets[:]
+        self._refresh_plain()
+        self._move_to(saved.x, saved.y, False)
+
+    # Erasing
+
+    def _clear(self, y: int, start: int, end: int) -> None:
+        """Blank the columns from `start` up to `end` of a row, with the current background."""
+        if end <= start:
+            return
+        if start == 0 and end == self.columns:
+            self._clear_lines(y, 1)
+            return
+        row = self.rows[y]
+        row.chars[start:end] = self._blank_chars[start:end]
+        row.attrs[start:end] = [erased(self.cursor.attr.bg)] * (end - start)
+        row.version += 1
+        row.erasures += 1
+
+    def erase_in_line(self, how: Number = 0, private: bool | Number = False, *_: Number) -> None:
+        """EL: 0 to the end, 1 from the start, 2 all. `private` is pyte's and makes no difference."""
+        x, y = self.cursor.x, self.cursor.y
+        if not how:
+            if x < self.columns:
+                row = self.rows[y]
+                if x or row.version or self.cursor.attr.bg is not None:
+                    self._clear(y, x, self.columns)
+        elif how == 1:
+            self._clear(y, 0, min(x + 1, self.columns))
+        elif how == 2:
+            self._clear(y, 0, self.columns)
+
+    def erase_in_display(self, how: Number = 0, second: Number = 0, *_: Number, **__: object) -> None:
+        """ED: 0 to the end, 1 from the start, 2 all, 3 the history."""
+        x, y = self.cursor.x, self.cursor.y
+        if not how:
+            if x == 0 and y == 0 and self.main is None:
+                self._clear_screen()
+                return
+            self._clear(y, x, self.columns)
+            self._clear_lines(y + 1, self.lines - y - 1)
+        elif how == 1:
+            self._clear_lines(0, y)
+            self._clear(y, 0, min(x + 1, self.columns))
+        elif how == 2:
+            self._clear_screen()
+        elif how == 3 and not second:
+            self.history.clear()
+
+    def erase_characters(self, count: Number = None, *_: Number) -> None:
+        """ECH."""
+        count = count or 1
+        x = self.cursor.x
+        if count > 0 and x < self.columns:
+            self._clear(self.cursor.y, x, min(x + count, self.columns))
+
+    # Inserting and deleting
+
+    def _insert_cells(self, row: Row, x: int, count: int, attr: Attr) -> None:
+        """Push cells right to make room; where too little is left to push, old cells stay, as in tmux."""
+        columns = self.columns
+        if x >= columns:
+            return
+        row.version += 1
+        if x == columns - 1:
+            row.chars[x], row.attrs[x] = " ", attr
+            row.erasures += 1
+            return
+        kept = columns - x - count
+        if kept <= 0:
+            row.erasures += 1
+            return
+        row.chars[x + count : columns] = row.chars[x : x + kept]
+        row.attrs[x + count : columns] = row.attrs[x : x + kept]
+        freed = min(kept, count)
+        row.chars[x : x + freed] = [" "] * freed
+        row.attrs[x : x + freed] = [attr] * freed
+
+    def insert_characters(self, count: Number = None, *_: Number) -> None:
+        """ICH."""
+        count = count or 1
+        x = self.cursor.x
+        if count > 0 and x < self.columns:
+            count = min(count, self.columns - x)
+            self._insert_cells(self.rows[self.cursor.y], x, count, erased(self.cursor.attr.bg))
+
+    def delete_characters(self, count: Number = None, *_: Number) -> None:
+        """DCH."""
+        count = count or 1
+        x, y = self.cursor.x, self.cursor.y
+        if count < 0 or x >= self.columns:
+            return
+        count = min(count, self.columns - x)
+        if count == self.columns:
+            self._clear_lines(y, 1)
+            return
+        row = self.rows[y]
+        del row.chars[x : x + count], row.attrs[x : x + count]
+        row.chars += [" "] * count
+        row.attrs += [erased(self.cursor.attr.bg)] * count
+        row.version += 1
+        if x + count == self.columns:
+            row.erasures += 1
+
+    def insert_lines(self, count: Number = None, *_: Number) -> None:
+        """IL: within the region, or down to the last line when outside it. The column stays."""
+        count = count or 1
+        if count < 0:
+            return
+        y, background = self.cursor.y, self.cursor.attr.bg
+        if not self.top <= y <= self.bottom:
+            count = min(count, self.lines - y)
+            self._move_lines(y + count, y, self.lines - y - count, background)
+            return
+        count = min(count, self.bottom + 1 - y)
+        kept = self.bottom + 1 - y - count
+        self._move_lines(y + count, y, kept, background)
+        self._finish_lines(y + kept, count - kept)
+
+    def delete_lines(self, count: Number = None, *_: Number) -> None:
+        """DL: within the region, or down to the last line when outside it. The column stays."""
+        count = count or 1
+        if count < 0:
+            return
+        y, background = self.cursor.y, self.cursor.attr.bg
+        if not self.top <= y <= self.bottom:
+            count = min(count, self.lines - y)
+            self._move_lines(y, y + count, self.lines - y - count, background)
+            self._finish_lines(self.lines - count, y + 2 * count - self.lines)
+            return
+        count = min(count, self.bottom + 1 - y)
+        kept = self.bottom + 1 - y - count
+        self._move_lines(y, y + count, kept, background)
+        self._finish_lines(y + kept, count - kept)
+
+    def _finish_lines(self, y: int, count: int) -> None:
+        """Blank what a move of lines left; tmux cuts the wrap above even where there is nothing to blank."""
+        if count > 0:
+            self._clear_lines(y, count)
+        elif count < 0:
+            self._unwrap(y)
+
+    def scroll_up(self, count: Number = None, *_: Number) -> None:
+        """SU."""
+        count = count or 1
+        if count > 0:
+            self._scroll_up(count, self.cursor.attr.bg)
+
+    def scroll_down(self, count: Number = None, *_: Number) -> None:
+        """SD."""
+        count = count or 1
+        if count > 0:
+            self._scroll_down(count, self.cursor.attr.bg)
+
+    def alignment_display(self) -> None:
+        """DECALN: a screen of E, margins reset, cursor home."""
+        for y in range(self.lines):
+            row = Row(["E"] * self.columns, [DEFAULT] * self.columns)
+            row.version = 1
+            row.wrapped = self.rows[y].wrapped
+            self.rows[y] = row
+        self.cursor.x = self.cursor.y = 0
+        self.top, self.bottom = 0, self.lines - 1

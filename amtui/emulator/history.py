@@ -1,0 +1,93 @@
+"""Lines that scrolled off the top: bounded, compact, addressed by an absolute line number that never shifts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+
+from amtui.emulator.cells import Row
+
+
+class History:
+    """Scrollback. Line `first` is the oldest kept, `next` is the number the next line will get.
+
+    A view that scrolled back remembers an absolute number, so new output never moves what it shows. Numbers
+    may be negative after `extend_older`: they only order the lines.
+    """
+
+    def __init__(self, limit: int, parse: Callable[[list[bytes]], list[Row]] | None = None) -> None:
+        """Keep at most `limit` lines; `parse` turns `capture-pane -e` lines into rows."""
+        self.limit = max(0, limit)
+        self.next = 0
+        self._parse = parse
+        self._rows: deque[Row] = deque(maxlen=self.limit)
+        self._packed = 0
+        """Lines with a lower number than this are already stored compactly."""
+
+    @property
+    def first(self) -> int:
+        """Absolute number of the oldest line kept; equal to `next` when there is none."""
+        return self.next - len(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+    def row(self, number: int) -> Row | None:
+        """The line with this absolute number, or None when it is not kept."""
+        at = number - self.first
+        return self._rows[at] if 0 <= at < len(self._rows) else None
+
+    def push(self, row: Row) -> None:
+        """One line scrolled off the top of the screen."""
+        self._rows.append(row)
+        self.next += 1
+
+    def extend(self, rows: Iterable[Row]) -> None:
+        """Several lines scrolled off, oldest first."""
+        rows = list(rows)
+        self._rows.extend(rows)
+        self.next += len(rows)
+
+    def unwrap_last(self) -> None:
+        """The first line of the screen was cleared: the newest line here no longer runs on into it."""
+        if self._rows:
+            self._rows[-1].wrapped = False
+
+    def clear(self) -> None:
+        """Forget the lines, keep counting."""
+        self._rows.clear()
+
+    def reset(self, following: int) -> None:
+        """Forget the lines; the next one to scroll off gets the number `following`."""
+        self.clear()
+        self.next = following
+        self._packed = following
+
+    def extend_older(self, rows: list[bytes]) -> int:
+        """Put lines of `capture-pane -e` before the oldest one kept; returns how many fitted.
+
+        The newest of them are taken when there is not room for all.
+        """
+        if self._parse is None:
+            return 0
+        room = self.limit - len(self._rows)
+        parsed = self._parse(rows)[-room:] if room > 0 else []
+        for row in reversed(parsed):
+            row.pack()
+            self._rows.appendleft(row)
+        return len(parsed)
+
+    def compact(self, budget: int = 32) -> bool:
+        """Store up to `budget` more lines compactly; False when there is nothing left to do.
+
+        Called when output is slow. Under a flood most lines leave before anyone looks at them.
+        """
+        start = max(self._packed, self.first)
+        end = min(self.next, start + budget)
+        for at in range(start - self.first, end - self.first):
+            self._rows[at].pack()
+        self._packed = end
+        return end < self.next

@@ -1,0 +1,228 @@
+"""A screen from a capture: what the console protocol sends when a console is attached or fell behind.
+
+The form is: a line of tmux format values (`SNAPSHOT_FORMAT`), the bytes of a half-parsed escape sequence as
+`capture-pane -p -P -C` prints them, a line `@@am`, the rows of `capture-pane -p -e -N`, and optionally a line
+`@@saved` with the rows of `capture-pane -a -q -p -e -N`: the main screen below an alternate one.
+
+What tmux does not tell is left at its default: the pen, character sets, the DECSC slot, bracketed paste,
+focus reports, the cursor's shape, and which lines were wrapped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from amtui.emulator.cells import DEFAULT, Row
+from amtui.emulator.history import History
+
+if TYPE_CHECKING:
+    from amtui.emulator.screen import Screen
+    from amtui.emulator.stream import Stream
+
+SNAPSHOT_FIELDS: Final = (
+    ("width", "#{pane_width}"),
+    ("height", "#{pane_height}"),
+    ("cursor_x", "#{cursor_x}"),
+    ("cursor_y", "#{cursor_y}"),
+    ("alternate", "#{alternate_on}"),
+    ("cursor_visible", "#{cursor_flag}"),
+    ("insert", "#{insert_flag}"),
+    ("application_cursor", "#{keypad_cursor_flag}"),
+    ("application_keypad", "#{keypad_flag}"),
+    ("wrap", "#{wrap_flag}"),
+    ("origin", "#{origin_flag}"),
+    (
+        "mouse",
+        "#{mouse_standard_flag}#{mouse_button_flag}#{mouse_any_flag}#{mouse_sgr_flag}#{mouse_utf8_flag}",
+    ),
+    ("region_top", "#{scroll_region_upper}"),
+    ("region_bottom", "#{scroll_region_lower}"),
+    ("history_size", "#{history_size}"),
+    ("in_mode", "#{pane_in_mode}"),
+    ("dead", "#{pane_dead}"),
+    ("pid", "#{pane_pid}"),
+    ("server", "#{pid}.#{start_time}"),
+    ("saved_x", "#{alternate_saved_x}"),
+    ("saved_y", "#{alternate_saved_y}"),
+    ("tabs", "#{pane_tabs}"),
+    ("title", "=#{pane_title}"),
+)
+"""Name and tmux format of each value of the header, in order. Values are separated by one space. A newer
+helper may send more values before the title, which is the first that begins with `=` and goes to the end."""
+
+SNAPSHOT_FORMAT: Final = " ".join(form for _, form in SNAPSHOT_FIELDS)
+"""The header as a tmux format."""
+
+ROWS_MARK: Final = b"@@am"
+SAVED_MARK: Final = b"@@saved"
+
+_REQUIRED: Final = 19
+"""Values that every helper sends; the ones after it may be missing."""
+_LARGEST: Final = 2000
+_ESCAPED: Final = re.compile(rb"\\(?:([0-7]{3})|(\\))")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotState:
+    """What a snapshot said besides the cells. Sizes and positions in cells, from 0."""
+
+    width: int
+    height: int
+    cursor_x: int
+    cursor_y: int
+    alternate: bool
+    history_size: int
+    """Lines of history that tmux holds: the absolute number of the top line of the screen."""
+    in_mode: bool
+    """Someone reads the pane's history in tmux's copy mode."""
+    dead: bool
+    """The program has ended."""
+    pid: int
+    server: str
+    """`pid.start_time` of the tmux server: another one means the console was restarted."""
+    title: str
+    pending: bytes
+    """The half-parsed escape sequence; already fed."""
+    extra: tuple[str, ...] = ()
+    """Values of a newer helper."""
+
+
+class BadSnapshot(ValueError):
+    """The bytes are not a snapshot."""
+
+
+def load_snapshot(screen: Screen, stream: Stream, snap: bytes) -> SnapshotState:
+    """Make `screen` and `stream` what the pane was at the moment of the capture, whatever they were before.
+
+    Feeding the bytes that the pane printed after it then keeps them equal. Local history is kept when the
+    snapshot goes on exactly where it ends, else forgotten; `history.next` becomes `history_size`.
+    Raises BadSnapshot, and then changes nothing.
+    """
+    header, _, rest = snap.partition(b"\n")
+    values, extra = _header(header)
+    pending, rows, saved = _sections(rest, int(values["height"]))
+    state = SnapshotState(
+        width=int(values["width"]),
+        height=int(values["height"]),
+        cursor_x=int(values["cursor_x"]),
+        cursor_y=int(values["cursor_y"]),
+        alternate=values["alternate"] == "1",
+        history_size=int(values["history_size"]),
+        in_mode=values["in_mode"] not in ("", "0"),
+        dead=values["dead"] == "1",
+        pid=int(values["pid"] or 0),
+        server=values["server"],
+        title=values["title"],
+        pending=pending,
+        extra=extra,
+    )
+    _restore(screen, stream, state, rows, saved)
+    _restore_modes(screen, values)
+    if pending:
+        stream.feed(pending)
+    screen.changed += 1
+    return state
+
+
+def parse_rows(lines: Sequence[bytes], columns: int) -> list[Row]:
+    """Lines of `capture-pane -e` as rows; attributes run on from line to line, as tmux prints them."""
+    from amtui.emulator.screen import Screen
+    from amtui.emulator.stream import Stream
+
+    screen = Screen(columns, 1, 0)
+    stream = Stream(screen)
+    screen.reset_mode(7, private=True)  # a line too long for the width must not spill into the next
+    screen.charsets = [False, True]  # line drawing is captured as SO … SI
+    out = []
+    for line in lines:
+        screen.rows = [screen._blank()]
+        screen.cursor.x = 0
+        stream.feed(line.replace(b"\n", b""))
+        out.append(screen.rows[0])
+    return out
+
+
+def unescape(data: bytes) -> bytes:
+    r"""The bytes that `capture-pane -C` wrote as `\ooo` and `\\`."""
+    return _ESCAPED.sub(lambda found: b"\\" if found[2] else bytes([int(found[1], 8) & 255]), data)
+
+
+def _header(line: bytes) -> tuple[dict[str, str], tuple[str, ...]]:
+    parts = line.decode("utf-8", "replace").split(" ")
+    names = [name for name, _ in SNAPSHOT_FIELDS[:-1]]
+    mark = next((at for at in range(_REQUIRED, len(parts)) if parts[at].startswith("=")), None)
+    if mark is None:  # a helper without the mark: the title follows the values that every helper sends
+        mark = min(_REQUIRED, len(parts))
+        title = " ".join(parts[mark:])
+    else:
+        title = " ".join(parts[mark:])[1:]
+    values = dict.fromkeys(names, "") | dict(zip(names, parts[:mark], strict=False)) | {"title": title}
+    numbers = [values[name] for name in names[:4]] + [values["history_size"], values["pid"] or "0"]
+    if mark < _REQUIRED or not all(number.isdecimal() and len(number) < 10 for number in numbers):
+        raise BadSnapshot(f"not the header of a snapshot: {line[:80]!r}")
+    if not (0 < int(values["width"]) <= _LARGEST and 0 < int(values["height"]) <= _LARGEST):
+        raise BadSnapshot(f"a pane of {values['width']}×{values['height']} cells")
+    return values, tuple(parts[len(names) : mark])
+
+
+def _sections(rest: bytes, height: int) -> tuple[bytes, list[bytes], list[bytes] | None]:
+    pending, mark, body = (b"\n" + rest).partition(b"\n" + ROWS_MARK + b"\n")
+    if not mark:
+        raise BadSnapshot("no rows in the snapshot")
+    lines = body.split(b"\n")
+    saved = lines[height + 1 :] if len(lines) > height and lines[height] == SAVED_MARK else None
+    return unescape(pending.strip(b"\n")), lines[:height], saved
+
+
+def _restore(
+    screen: Screen, stream: Stream, state: SnapshotState, rows: list[bytes], saved: list[bytes] | None
+) -> None:
+    history: History = screen.history
+    follows = history.next == state.history_size
+    callbacks_bells, changed = screen.bells, screen.changed
+    screen._set_up(state.width, state.height, history)
+    screen.bells, screen.changed = callbacks_bells, changed
+    stream.attach(screen)
+    screen.rows = _filled(screen, rows)
+    if state.alternate:
+        screen.main = _filled(screen, saved or [])
+    if not follows:
+        history.reset(state.history_size)
+    screen.cursor.x = min(state.cursor_x, state.width)
+    screen.cursor.y = min(state.cursor_y, state.height - 1)
+    screen.set_title(state.title)
+
+
+def _filled(screen: Screen, lines: list[bytes]) -> list[Row]:
+    rows = parse_rows(lines[: screen.lines], screen.columns)
+    return rows + [screen._blank() for _ in range(screen.lines - len(rows))]
+
+
+def _restore_modes(screen: Screen, values: dict[str, str]) -> None:
+    modes = screen.modes
+    modes.cursor_visible = values["cursor_visible"] != "0"
+    screen.cursor.hidden = not modes.cursor_visible
+    modes.insert = values["insert"] == "1"
+    modes.application_cursor = values["application_cursor"] == "1"
+    modes.application_keypad = values["application_keypad"] == "1"
+    modes.wrap = values["wrap"] != "0"
+    modes.origin = values["origin"] == "1"
+    mouse = values["mouse"].ljust(5, "0")
+    modes.mouse = 1000 if mouse[0] == "1" else 1002 if mouse[1] == "1" else 1003 if mouse[2] == "1" else 0
+    modes.mouse_sgr = mouse[3] == "1"
+    modes.mouse_utf8 = mouse[4] == "1"
+    screen._refresh_plain()
+    top, bottom = values["region_top"], values["region_bottom"]
+    if top.isdecimal() and bottom.isdecimal() and int(top) < int(bottom) < screen.lines:
+        screen.top, screen.bottom = int(top), int(bottom)
+    if values["saved_x"].isdecimal() and values["saved_y"].isdecimal():
+        saved = (int(values["saved_x"]), int(values["saved_y"]))
+        if max(saved) <= _LARGEST:
+            screen.main_cursor, screen.main_attr = saved, DEFAULT
+    screen.tabstops = set(range(8, screen.columns, 8))
+    if values["tabs"]:
+        stops = [int(stop) for stop in values["tabs"].split(",") if stop.isdecimal() and len(stop) < 6]
+        screen.tabstops = {stop for stop in stops if stop < screen.columns}

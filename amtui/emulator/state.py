@@ -1,0 +1,186 @@
+"""What a screen knows, and the moves of whole lines that everything else is made of.
+
+The moves follow tmux 3.3a's grid.c and grid-view.c to the letter, including where lines keep old content:
+the tmux on the worker is what a person attached to it sees, and the screen must not differ from it.
+"""
+
+from __future__ import annotations
+
+from pyte.screens import Char
+
+from amtui.emulator.cells import DEFAULT, Attr, Colour, Row, erased
+from amtui.emulator.history import History
+from amtui.emulator.modes import Modes
+from amtui.emulator.tokens import Pen, Pens
+from amtui.emulator.views import attr_of, cell
+
+
+class Cursor:
+    """Where the next character goes. `x` equals the number of columns while a wrap is pending."""
+
+    __slots__ = ("attr", "hidden", "x", "y")
+
+    def __init__(self, x: int = 0, y: int = 0) -> None:
+        self.x = x
+        self.y = y
+        self.hidden = False
+        self.attr: Attr = DEFAULT
+
+    @property
+    def attrs(self) -> Char:
+        """The attribute of what is drawn next, as pyte shows it."""
+        return cell(" ", self.attr)
+
+    @attrs.setter
+    def attrs(self, char: Char) -> None:
+        self.attr = attr_of(char)
+
+
+class Saved:
+    """What DECSC keeps: one slot, as in tmux."""
+
+    __slots__ = ("attr", "charsets", "origin", "shift", "x", "y")
+
+    def __init__(self) -> None:
+        self.x = self.y = self.shift = 0
+        self.attr = DEFAULT
+        self.origin = False
+        self.charsets = [False, False]
+
+
+class State:
+    """Rows, cursor, margins, modes: the data of a screen, and how lines move."""
+
+    HISTORY_FROM_INNER_REGIONS = False
+    """tmux also keeps lines that leave a scroll region which does not begin at the top; a reader of the
+    history rather sees the log than the middle of a form."""
+
+    columns: int
+    lines: int
+    cursor: Cursor
+
+    def _set_up(self, columns: int, lines: int, history: History) -> None:
+        self.columns = max(1, columns)
+        self.lines = max(1, lines)
+        self.history = history
+        self.modes = Modes()
+        self.changed = 0
+        """Counts up whenever something was fed; compare to see whether there is anything new."""
+        self.title = ""
+        self.icon_name = ""
+        self.tabstops: set[int] = set()
+        self.cursor = Cursor()
+        self.pens = Pens()
+        self.pen: Pen = self.pens.of(DEFAULT)
+        self.saved = Saved()
+        self.charsets = [False, False]
+        """Whether G0 and G1 draw lines."""
+        self.shift = 0
+        self.drawing = False
+        """The current set draws lines."""
+        self.plain = True
+        """Text can be stored as it is: wrapping on, nothing inserted, no line drawing."""
+        self.joining = False
+        """A zero width joiner came last."""
+        self.top = 0
+        self.bottom = self.lines - 1
+        self._blank_chars = [" "] * self.columns
+        self._blank_attrs = [DEFAULT] * self.columns
+        self.rows: list[Row] = [self._blank() for _ in range(self.lines)]
+        self.main: list[Row] | None = None
+        """The main screen's rows while the alternate screen shows."""
+        self.main_cursor: tuple[int, int] | None = None
+        self.main_attr: Attr = DEFAULT
+
+    def set_attr(self, attr: Attr) -> None:
+        """Draw with `attr` from now on."""
+        self.pen = self.pens.of(attr)
+        self.cursor.attr = attr
+
+    def _refresh_plain(self) -> None:
+        self.drawing = self.charsets[self.shift]
+        self.plain = self.modes.wrap and not self.modes.insert and not self.drawing
+
+    def _blank(self, background: Colour = None) -> Row:
+        if background is None:
+            return Row(self._blank_chars[:], self._blank_attrs[:])
+        row = Row(self._blank_chars[:], [erased(background)] * self.columns)
+        row.version = row.erasures = 1
+        return row
+
+    # Lines
+
+    def _unwrap(self, y: int) -> None:
+        """The row above `y` no longer runs on into it."""
+        if y > 0:
+            self.rows[y - 1].wrapped = False
+        else:
+            self.history.unwrap_last()
+
+    def _clear_lines(self, y: int, count: int) -> None:
+        if count <= 0:
+            return
+        background = self.cursor.attr.bg
+        self.rows[y : y + count] = [self._blank(background) for _ in range(count)]
+        self._unwrap(y)
+
+    def _move_lines(self, to: int, start: int, count: int, background: Colour) -> None:
+        """Move `count` lines; those moved from and not moved to become blank, all others stay."""
+        if count <= 0 or to == start:
+            return
+        rows = self.rows
+        self._unwrap(to)
+        rows[to : to + count] = rows[start : start + count]
+        for y in range(start, start + count):
+            if y < to or y >= to + count:
+                rows[y] = self._blank(background)
+        if start < to or start >= to + count:
+            self._unwrap(start)
+
+    def _scroll_up(self, count: int, background: Colour) -> None:
+        """The scroll region's lines move up; on the main screen what leaves at the top is history."""
+        top, bottom, rows = self.top, self.bottom, self.rows
+        count = min(count, bottom - top + 1)
+        if self.main is not None:
+            for _ in range(count):
+                self._move_lines(top, top + 1, bottom - top, background)
+            return
+        if top == 0 or self.HISTORY_FROM_INNER_REGIONS:
+            self.history.extend(rows[top : top + count])
+        del rows[top : top + count]
+        at = bottom + 1 - count
+        rows[at:at] = [self._blank(background) for _ in range(count)]
+
+    def _scroll_down(self, count: int, background: Colour) -> None:
+        top, bottom = self.top, self.bottom
+        for _ in range(min(count, bottom - top + 1)):
+            self._move_lines(top + 1, top, bottom - top, background)
+
+    def _clear_screen(self) -> None:
+        """Blank everything; on the main screen what was used becomes history first."""
+        if self.main is None:
+            last = self.lines
+            while last and not self.rows[last - 1].used:
+                last -= 1
+            self.history.extend(self.rows[:last])
+            if last == self.lines:
+                background = self.cursor.attr.bg
+                self.rows = [self._blank(background) for _ in range(self.lines)]
+                return
+        self._clear_lines(0, self.lines)
+
+    def _line_feed(self, background: Colour) -> None:
+        cursor = self.cursor
+        if cursor.y == self.bottom:
+            self._scroll_up(1, background)
+        elif cursor.y < self.lines - 1:
+            cursor.y += 1
+
+    def _move_to(self, x: int | None, y: int | None, origin: bool) -> None:
+        """Put the cursor at a column and row, clamped; `origin`: rows count from the region's top if so set."""
+        if x is not None:
+            self.cursor.x = min(x, self.columns - 1)
+        if y is not None:
+            if origin and self.modes.origin:
+                y = self.bottom if y > self.bottom - self.top else y + self.top
+            self.cursor.y = min(y, self.lines - 1)

@@ -1,0 +1,509 @@
+"""Bytes into a screen: the hot loop, and the slow path for sequences that are cut, malformed or hostile."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+
+import pyte
+
+from amtui.emulator import tokens
+from amtui.emulator.cells import Row
+from amtui.emulator.screen import Screen
+from amtui.emulator.tokens import BLOCK, TOKEN, Parameters
+
+_STRING_KEPT: Final = 4096
+"""Characters kept of a control string; what is longer is parsed to its end and only its head is used."""
+_CLIPBOARD_KEPT: Final = 131_072
+_SEQUENCE_KEPT: Final = 256
+_STRING_SECONDS: Final = 5.0
+"""After this long tmux no longer waits for the end of a control string."""
+_PARAMETERS_KEPT: Final = 4096
+_SMALL: Final = 4096
+"""Bytes fed at once below which there is time to store a few history lines compactly."""
+
+_GROUND, _ESCAPE, _SEQUENCE, _STRING, _DCS_HEAD, _DCS, _DCS_ESCAPE = range(7)
+
+_BROKEN: Final = re.compile(
+    rb"[\x00-\x7f]+|[\xc2-\xf4][\x80-\xff]{0,2}\Z|[\xc2-\xdf][\x80-\xff]|[\xe0-\xef][\x80-\xff]{2}"
+    rb"|[\xf0-\xf4][\x80-\xff]{3}|[\x80-\xff]"
+)
+"""How tmux cuts bytes that are not all valid UTF-8."""
+
+_LENGTHS: Final = ((0xF0, 4), (0xE0, 3), (0xC2, 2))
+
+
+class Stream(pyte.ByteStream):
+    """Feeds bytes to a `Screen`. `feed` never raises, never waits, keeps no unbounded buffer, never replies."""
+
+    def __init__(self, screen: Screen, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` tells seconds, for giving up on control strings that never end."""
+        self._clock = clock
+        self._known: dict[str, Parameters | None] = {}
+        self.last = ""
+        """What REP repeats: the text printed last, empty after anything else."""
+        super().__init__(screen)
+
+    def attach(self, screen: pyte.Screen) -> None:
+        """Feed `screen` from now on."""
+        if not isinstance(screen, Screen):
+            raise TypeError("Stream feeds an amtui.emulator.Screen")
+        self.listener = screen
+        self.screen = screen
+        self.clear()
+        self._functions: dict[str, Callable[..., None]] = {
+            "@": screen.insert_characters,
+            "A": screen.cursor_up,
+            "B": screen.cursor_down,
+            "C": screen.cursor_forward,
+            "D": screen.cursor_back,
+            "E": screen.cursor_down1,
+            "F": screen.cursor_up1,
+            "G": screen.cursor_to_column,
+            "H": screen.cursor_position,
+            "J": screen.erase_in_display,
+            "K": screen.erase_in_line,
+            "L": screen.insert_lines,
+            "M": screen.delete_lines,
+            "P": screen.delete_characters,
+            "S": screen.scroll_up,
+            "T": screen.scroll_down,
+            "X": screen.erase_characters,
+            "Z": screen.cursor_back_tab,
+            "`": screen.cursor_to_column,
+            "c": lambda *_: None,
+            "d": screen.cursor_to_line,
+            "f": screen.cursor_position,
+            "g": screen.clear_tab_stop,
+            "h": screen.set_mode,
+            "l": screen.reset_mode,
+            "n": lambda *_: None,
+            "r": screen.set_margins,
+            "s": screen.save_cursor,
+            "t": self._window,
+            "u": screen.restore_cursor,
+        }
+
+    def clear(self) -> None:
+        """Forget what is half parsed."""
+        self._state = _GROUND
+        self._held = ""
+        self._kind = ""
+        self._since = 0.0
+        self._bytes = b""
+        self.last = ""
+
+    def feed(self, data: bytes) -> None:  # type: ignore[override]
+        """Show what the program wrote. Any bytes, cut anywhere."""
+        text = self._decode(data)
+        if not text:
+            return
+        if self._state >= _STRING and self._clock() - self._since > _STRING_SECONDS:
+            self._state = _GROUND
+        self._run(text)
+        screen = self.screen
+        screen.changed += 1
+        if len(data) < _SMALL:
+            screen.history.compact()
+
+    def _decode(self, data: bytes) -> str:
+        if self._bytes:
+            data = self._bytes + data
+            self._bytes = b""
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            start = error.start
+            if error.end == len(data) and error.reason == "unexpected end of data":
+                self._bytes = data[start:]
+                return data[:start].decode()
+        return data[:start].decode() + self._decode_broken(data[start:])
+
+    def _decode_broken(self, data: bytes) -> str:
+        out = []
+        for match in _BROKEN.finditer(data):
+            piece = match.group()
+            first = piece[0]
+            if first < 0x80:
+                out.append(piece.decode("ascii"))
+                continue
+            length = next((length for lead, length in _LENGTHS if first >= lead), 1)
+            if first <= 0xF4 and len(piece) < length and match.end() == len(data):
+                self._bytes = piece
+                break
+            if len(piece) == length > 1:
+                out.append(piece.decode("utf-8", "ignore"))
+        return "".join(out)
+
+    # The hot loop
+
+    def _run(self, data: str) -> None:
+        at, size = 0, len(data)
+        if self._state:
+            at = self._resume(data, 0)
+        screen = self.screen
+        cursor, columns, pens = screen.cursor, screen.columns, screen.pens
+        match, draw, functions, known = TOKEN.match, screen.draw, self._functions, self._known
+        last = self.last
+        while at < size:
+            token = match(data, at)
+            if token is None:
+                self.last = last
+                at = self._resume(data, at)
+                last = self.last
+                continue
+            at = token.end()
+            kind = token.lastindex
+            if kind == 1:  # text
+                last = token.group()
+                x = cursor.x
+                end = x + len(last)
+                row = screen.rows[cursor.y]
+                if end <= columns and screen.plain and not row.wide and last.isascii():
+                    row.chars[x:end] = last
+                    row.attrs[x:end] = [cursor.attr] * (end - x)
+                    row.version += 1
+                    cursor.x = end
+                else:
+                    draw(last)
+            elif kind == 3:  # CSI without marker or intermediate
+                final = token.group(3)
+                text = token.group(2)
+                if final == "m":
+                    last = ""
+                    pen = screen.pen.next.get(text)
+                    if pen is None:
+                        pen = pens.step(screen.pen, text)
+                    screen.pen = pen
+                    cursor.attr = pen.attr
+                    continue
+                try:
+                    numbers = known[text]
+                except KeyError:
+                    numbers = self._parameters(text)
+                if numbers is None:
+                    continue
+                function = functions.get(final)
+                if function is not None:
+                    last = ""
+                    function(*numbers)
+                elif final == "b":
+                    self._repeat(last, *numbers)
+                    last = ""
+            elif kind == 4:  # LF or CR LF
+                last = ""
+                if at - token.start() == 2:
+                    cursor.x = 0
+                    if cursor.y == screen.bottom and screen.top == 0 and screen.plain:
+                        block = BLOCK.match(data, at)
+                        if block and self._block(block.group()):
+                            at = block.end()
+                            continue
+                if cursor.y == screen.bottom:
+                    screen._scroll_up(1, cursor.attr.bg)
+                elif cursor.y < screen.lines - 1:
+                    cursor.y += 1
+            else:
+                last = self._other(kind, token.group(kind or 0), last)
+        self.last = last
+
+    def _other(self, kind: int | None, text: str, last: str) -> str:
+        """The rarer tokens; returns what REP would repeat after them."""
+        if kind == tokens.CONTROL:
+            if text == "\x7f":
+                return last
+            self._control(text)
+            return ""
+        if kind == tokens.OSC:
+            self._command(text)
+            return ""
+        if kind == tokens.CSI_ODD:
+            return "" if self._private(text) else last
+        return "" if self._escape(text) else last
+
+    def _block(self, text: str) -> bool:
+        """Plain lines at the bottom of the screen: rows are made from them whole, most go straight to history."""
+        screen = self.screen
+        attr, columns = screen.cursor.attr, screen.columns
+        if screen.bottom != screen.lines - 1 or attr.bg is not None or screen.main is not None:
+            return False
+        made: list[Row] = []
+        plain = Row.plain
+        for line in text.split("\r\n")[:-1]:
+            if len(line) > columns:
+                last = len(line) - 1 - (len(line) - 1) % columns
+                made += [
+                    plain(line[at : at + columns], attr, columns, True) for at in range(0, last, columns)
+                ]
+                line = line[last:]
+            made.append(plain(line, attr, columns, False))
+        made.append(screen._blank())
+        rows = screen.rows
+        rows += made
+        screen.history.extend(rows[: len(made)])
+        del rows[: len(made)]
+        return True
+
+    def _parameters(self, text: str) -> Parameters | None:
+        numbers = tokens.parameters(text)
+        if len(text) <= tokens.MAX_PARAMETERS:
+            if len(self._known) >= _PARAMETERS_KEPT:
+                self._known.clear()
+            self._known[text] = numbers
+        return numbers
+
+    def _repeat(self, last: str, count: int | None = None, *_: int | None) -> None:
+        """REP: only a character of plain ASCII, and not beyond the end of the line."""
+        screen = self.screen
+        count = min(count or 1, screen.columns - screen.cursor.x)
+        if last and last[-1] < "\x7f" and count > 0:
+            screen.draw(last[-1] * count)
+
+    # What the tokens do
+
+    def _control(self, char: str) -> None:
+        screen = self.screen
+        if char == "\r":
+            screen.cursor.x = 0
+        elif char == "\b":
+            screen.backspace()
+        elif char == "\t":
+            screen.tab()
+        elif char in "\n\v\f":
+            screen.linefeed()
+        elif char == "\a":
+            screen.bell()
+        elif char == "\x0e":
+            screen.shift_out()
+        elif char == "\x0f":
+            screen.shift_in()
+
+    def _private(self, text: str) -> bool:
+        """A control sequence with a marker or intermediates, without its introducer; whether it is known."""
+        parts = tokens.PRIVATE.match(text)
+        numbers = tokens.parameters(parts[2]) if parts else None
+        if parts is None or numbers is None:
+            return False
+        modes = self.screen.modes
+        first, second = [number or 0 for number in (*numbers, 0, 0)[:2]]
+        match parts[1] + parts[3] + parts[4]:
+            case "?h":
+                self.screen.set_mode(*numbers, private=True)
+            case "?l":
+                self.screen.reset_mode(*numbers, private=True)
+            case " q":
+                if 0 <= first <= 6:
+                    modes.cursor_style = first
+                if first:
+                    modes.blink = first % 2 == 1
+            case ">m":
+                if first == 0 or (first == 4 and second == 0):
+                    modes.modify_other_keys = 0
+                elif first == 4 and second in (1, 2):
+                    modes.modify_other_keys = second
+            case ">n":
+                if first == 4:
+                    modes.modify_other_keys = 0
+            case ">c" | ">q":
+                pass
+            case ">u" | "=u":
+                modes.kitty_flags = first & 31
+                return False
+            case "<u":
+                modes.kitty_flags = 0
+                return False
+            case _:
+                return False
+        return True
+
+    def _window(self, *numbers: int | None) -> None:
+        """XTWINOPS: only the title stack."""
+        values = list(numbers)
+        at = 0
+        while at < len(values):
+            value = values[at]
+            if value is None or value < 0:
+                return
+            if value in (3, 4, 8):
+                at += 2
+            elif value in (9, 10, 22, 23):
+                at += 1
+            if value in (22, 23):
+                what = values[at] if at < len(values) else None
+                if what in (0, 2):
+                    (self.screen.push_title if value == 22 else self.screen.pop_title)()
+            at += 1
+
+    def _escape(self, text: str) -> bool:
+        """An escape sequence without ESC; whether it is known."""
+        screen = self.screen
+        match text:
+            case "7":
+                screen.save_cursor()
+            case "8":
+                screen.restore_cursor()
+            case "=":
+                screen.modes.application_keypad = True
+            case ">":
+                screen.modes.application_keypad = False
+            case "D":
+                screen.linefeed()
+            case "E":
+                screen.next_line()
+            case "H":
+                screen.set_tab_stop()
+            case "M":
+                screen.reverse_index()
+            case "c":
+                screen.reset()
+            case "#8":
+                screen.alignment_display()
+            case "(0" | "(B" | ")0" | ")B":
+                screen.define_charset(text[1], text[0])
+            case "\\":
+                pass
+            case _:
+                return False
+        return True
+
+    def _command(self, text: str) -> None:
+        """An operating system command."""
+        digits = len(text) - len(text.lstrip("0123456789"))
+        if not 0 < digits <= 9:
+            return
+        number, rest = int(text[:digits]), text[digits:].removeprefix(";")
+        screen = self.screen
+        if number in (0, 2):
+            screen.set_title(rest)
+        if number in (0, 1):
+            screen.set_icon_name(rest)
+        elif number == 8:
+            screen.set_link(rest)
+        elif number == 52:
+            screen.clipboard(rest)
+        elif number > 2:
+            screen.notice(number, rest)
+
+    # The slow path: character by character, across chunks
+
+    def _resume(self, data: str, at: int) -> int:
+        """Go on from `at` in the present state; returns where the hot loop may go on."""
+        size = len(data)
+        while at < size:
+            state = self._state
+            if state == _GROUND:
+                if data[at] != "\x1b":
+                    return at
+                self._state, self._held = _ESCAPE, ""
+                at += 1
+            elif state >= _STRING:
+                at = self._string(data, at)
+            else:
+                char = data[at]
+                at += 1
+                if char < " " or char >= "\x7f":
+                    self._interrupt(char)
+                elif state == _ESCAPE:
+                    self._in_escape(char)
+                else:
+                    self._in_sequence(char)
+        return at
+
+    def _interrupt(self, char: str) -> None:
+        """A control character within a sequence is obeyed, and the sequence goes on."""
+        if char == "\x1b":
+            self._state, self._held = _ESCAPE, ""
+        elif char < " ":
+            self._control(char)
+            self.last = ""
+            if char in "\x18\x1a":
+                self._state = _GROUND
+
+    def _in_escape(self, char: str) -> None:
+        held = self._held
+        if char < "0":
+            self._held = (held + char)[:4]
+        elif held:
+            self._state = _GROUND
+            if self._escape(held + char):
+                self.last = ""
+        elif char == "[":
+            self._state = _SEQUENCE
+        elif char in "]X^_k":
+            self._begin_string(char, _STRING)
+        elif char == "P":
+            self._begin_string(char, _DCS_HEAD)
+        else:
+            self._state = _GROUND
+            if self._escape(char):
+                self.last = ""
+
+    def _in_sequence(self, char: str) -> None:
+        if char < "@":
+            if len(self._held) < _SEQUENCE_KEPT:
+                self._held += char
+            return
+        self._state = _GROUND
+        text = self._held + char
+        token = TOKEN.match("\x1b[" + text) if len(text) <= _SEQUENCE_KEPT else None
+        if token is not None and token.end() == len(text) + 2:
+            self._run("\x1b[" + text)
+
+    def _begin_string(self, kind: str, state: int) -> None:
+        self._state, self._kind, self._held = state, kind, ""
+        self._since = self._clock()
+        self.last = ""
+
+    def _string(self, data: str, at: int) -> int:
+        if self._state == _DCS_HEAD:
+            char = data[at]
+            if char in "\x18\x1a\x1b":
+                self._end_string(char)
+            elif "@" <= char <= "~":
+                self._state = _DCS
+            return at + 1
+        if self._state == _DCS_ESCAPE:
+            self._state = _GROUND if data[at] == "\\" else _DCS
+            return at + 1
+        if self._state == _DCS:
+            end = data.find("\x1b", at)
+            if end < 0:
+                return len(data)
+            self._state = _DCS_ESCAPE
+            return end + 1
+        found = tokens.STRING_END.search(data, at)
+        end = found.start() if found else len(data)
+        self._keep(data, at, end)
+        if found is None:
+            return end
+        char = data[end]
+        if char != "\a" or self._kind == "]":
+            self._end_string(char)
+        return end + 1
+
+    def _keep(self, data: str, at: int, end: int) -> None:
+        if self._kind not in "]_":
+            return
+        limit = _STRING_KEPT
+        if self._held.startswith("52;") and self.screen.on_clipboard is not None:
+            limit = _CLIPBOARD_KEPT
+        room = limit - len(self._held)
+        if room > 0:
+            self._held += data[at : min(end, at + room)]
+
+    def _end_string(self, char: str) -> None:
+        """The string ends at BEL, or at whatever begins with CAN, SUB or ESC."""
+        self._state = _GROUND
+        text = self._held.translate(_NO_CONTROLS)
+        if self._kind == "]":
+            self._command(text)
+        elif self._kind == "_":
+            self.screen.set_title(text)
+        self._held = ""
+        if char == "\x1b":
+            self._state = _ESCAPE
+
+
+_NO_CONTROLS: Final = dict.fromkeys(range(0x20))
