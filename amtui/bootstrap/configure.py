@@ -1,4 +1,4 @@
-"""The settings of a worker: merged user files, the 0600 env file with its secrets, the 0700 launcher.
+"""The settings of a worker: merged user files, the 0600 env file with its secrets, the 0700 launchers.
 
 Everything travels over the provider's file interface, never in an argument. User files are merged by the
 runtime's own rule; a link anywhere on the way to one is refused, because following it would copy files of
@@ -7,18 +7,19 @@ somebody else into the worker's home or our settings out of it.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from shlex import quote
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from amtui.errors import NotFound, Refused
 from amtui.providers.base import Place
 from amtui.runtimes.base import FileEdit, Launch, Runtime, Setup
+from amtui.runtimes.launch import render
 
 Confine: TypeAlias = Callable[[Sequence[str]], Sequence[str]]
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+RESUME: Final = "resume"
+"""Name in `etc/` of the launcher that takes up the agent's last session; `launch` starts afresh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,25 @@ class Configuration:
 
     def _ours(self) -> tuple[tuple[str, bytes, int], ...]:
         """Files that are amtui's own: path, content, mode."""
-        launch = self.runtime.launch(self.setup)
-        resume = self.runtime.launch(self.setup, resume=True)
-        etc = self.setup.place.etc
+        setup, etc = self.setup, self.setup.place.etc
+        launch, resume = self.runtime.launch(setup), self.runtime.launch(setup, resume=True)
+        try:
+            # One environment for both launchers: what only one of them knows does not hurt the other.
+            shared = replace(
+                launch, env={**resume.env, **launch.env}, secrets={**resume.secrets, **launch.secrets}
+            )
+            files = render(setup, self._confined(shared))
+            again = render(setup, self._confined(resume))
+        except ValueError as error:
+            raise Refused(f"the settings of {setup.worker.name} cannot be launched: {error}") from None
         return (
-            (f"{etc}/env", environment({**launch.secrets, **resume.secrets}), 0o600),
-            (f"{etc}/launch", launcher(self.setup, launch, resume, self.confine), 0o700),
+            (files.env_path, files.env, files.env_mode),
+            (files.script_path, files.script, files.script_mode),
+            (f"{etc}/{RESUME}", again.script, again.script_mode),
         )
+
+    def _confined(self, launch: Launch) -> Launch:
+        return replace(launch, argv=tuple(self.confine(launch.argv))) if self.confine else launch
 
     async def _guarded(self, edit: FileEdit) -> str:
         """Absolute path of the file; refuses a link on the way."""
@@ -96,41 +109,3 @@ async def _read(place: Place, path: str) -> bytes | None:
 
 async def _mode(place: Place, path: str) -> int:
     return (await place.provider.files.stat(place.host_id, path)).mode
-
-
-def environment(secrets: Mapping[str, str]) -> bytes:
-    """The env file: `NAME='value'` lines for a shell to read."""
-    return "".join(f"{_name(name)}={quote(value)}\n" for name, value in sorted(secrets.items())).encode()
-
-
-def launcher(setup: Setup, launch: Launch, resume: Launch, confine: Confine | None) -> bytes:
-    """What tmux runs: reads the env file, then becomes the agent; `resume` as first word resumes."""
-    place = setup.place
-
-    def line(one: Launch) -> str:
-        argv = confine(one.argv) if confine else one.argv
-        exports = "".join(f"export {_name(name)}={quote(value)}; " for name, value in sorted(one.env.items()))
-        path = "".join(f"{quote(directory)}:" for directory in one.path)
-        return f'PATH={path}"$PATH"; {exports}exec {" ".join(map(quote, argv))}'
-
-    return f"""\
-#!/bin/sh
-# Starts the agent of {setup.worker.name}; with `resume`, in its last session. Written by amtui.
-set -a
-. {quote(place.etc + "/env")}
-set +a
-HOME={quote(place.home)}
-PATH="$HOME/.local/bin:"{quote(place.bin)}":$PATH"
-export HOME PATH
-cd {quote(setup.workdir)} || exit 1
-case ${{1-}} in
-resume) {line(resume)} ;;
-*) {line(launch)} ;;
-esac
-""".encode()
-
-
-def _name(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise Refused(f"{name[:40]!r} cannot be the name of an environment variable")
-    return name

@@ -50,12 +50,11 @@ class PhaseFailed(BootstrapFailed):
 
 
 _TELLING: Final = re.compile(
-    r"error|fatal|fail|cannot|can't|could not|unable|not found|no such|denied|refused|no space|quota|timed? ?out|ERR!|^E:",
+    r"error|fatal|fail|cannot|can't|could not|unable|not found|no such|denied|refused|no space|quota|timed? ?out"
+    r"|ERR!|^E:",
     re.IGNORECASE,
 )
-_NOISE: Final = re.compile(
-    r"^--- \S+, run \d+ ---$|complete log of this run|^npm (ERR!|error)\s*$|A complete log", re.I
-)
+_NOISE: Final = re.compile(r"complete log of this run|^npm (ERR!|error)\s*$", re.IGNORECASE)
 
 
 def cause_line(log: bytes, code: int | None, why: str) -> str:
@@ -68,12 +67,9 @@ def cause_line(log: bytes, code: int | None, why: str) -> str:
     lines = [line.strip() for line in text.replace("\r", "\n").splitlines()]
     start = max((i for i, line in enumerate(lines) if re.match(r"--- \S+, run \d+ ---$", line)), default=-1)
     lines = [line for line in lines[start + 1 :] if line and not _NOISE.search(line)]
-    telling = [line for line in lines if _TELLING.search(line)]
-    if telling or lines:
-        return Untrusted((telling or lines)[-1], "worker").for_line()
-    if code is not None and code > 128:
-        return f"killed by signal {code - 128}"
-    return f"it ended with exit status {code}"
+    telling = [line for line in lines if _TELLING.search(line)] or lines
+    ended = f"killed by signal {code - 128}" if code and code > 128 else f"exit status {code}"
+    return Untrusted(telling[-1], "worker").for_line() + f" ({ended})" if telling else ended
 
 
 async def run(
@@ -83,7 +79,7 @@ async def run(
     on_phase: OnPhase,
     on_log: OnLog,
     from_phase: str | None = None,
-    rhythm: Rhythm = Rhythm(),  # noqa: B008 - frozen
+    rhythm: Rhythm = Rhythm(),
     clock: Callable[[], float] = time.time,
 ) -> tuple[Phase, ...]:
     """Make every phase of `plan` true and return how each ended.

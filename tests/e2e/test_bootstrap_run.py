@@ -6,19 +6,20 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from amtui.bootstrap.console import console_of
 from amtui.bootstrap.phases import Plan, plan
 from amtui.bootstrap.runner import run
-from amtui.bootstrap.session import Session
 from amtui.model import Autonomy, Phase, PhaseStatus, Untrusted, Worker
 from amtui.providers.base import Place
 from amtui.providers.local import LocalProvider
 from amtui.runtimes.base import Setup
-from amtui.runtimes.shell import Shell as ShellRuntime
+from amtui.runtimes.shell import Shell
 
 WORKER = Worker(
     id="0123456789abcdef0123456789abcdef",
@@ -48,39 +49,31 @@ class Seen:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    base = tmp_path / "machines"
-    root = base / "workers" / WORKER.short_id
-    yield Place(
+def place() -> Iterator[Place]:
+    folder = tempfile.mkdtemp(prefix="amtui-", dir="/tmp")  # short: a socket's path has 100 bytes at most
+    base = f"{folder}/machines"
+    place = Place(
         provider=LocalProvider(base),
         host_id="local",
-        base=str(base),
-        root=str(root),
-        socket=str(tmp_path / "s" / WORKER.short_id),
+        base=base,
+        root=f"{base}/workers/{WORKER.short_id}",
+        socket=f"{folder}/s/{WORKER.short_id}",
     )
-    subprocess.run(["tmux", "-S", str(tmp_path / "s" / WORKER.short_id), "kill-server"], capture_output=True)
-
-
-def tmux_session(place: Place) -> Session:
-    async def tmux(*words: str) -> tuple[bool, str]:
-        result = await place.exec(["tmux", "-S", place.socket, "-f", "/dev/null", *words])
-        return result.ok, result.stdout.decode()
-
-    async def alive() -> bool:
-        return (await tmux("has-session", "-t", "=amconsole"))[0]
-
-    async def start(say: object) -> None:
-        await tmux("new-session", "-d", "-s", "amconsole", f"{place.etc}/launch")
-
-    async def trouble(patience: float) -> str:
-        return "" if await alive() else "no session"
-
-    return Session(alive, start, trouble)
+    yield place
+    subprocess.run(["tmux", "-S", place.socket, "kill-server"], capture_output=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def shell_plan(place: Place) -> Plan:
     setup = Setup(worker=WORKER, place=place, workdir=place.home, uid=os.getuid())
-    return plan(setup, ShellRuntime(), tmux_session(place))
+    runtime = Shell()
+    return plan(setup, runtime, console_of(setup, runtime))
+
+
+async def until(true: Callable[[], object], seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.02)
 
 
 async def test_from_nothing_to_a_live_console(place: Place) -> None:
@@ -91,8 +84,6 @@ async def test_from_nothing_to_a_live_console(place: Place) -> None:
         ["tmux", "-S", place.socket, "send-keys", "-t", "amconsole", "echo $HOME >proof", "Enter"]
     )
     proof = Path(place.home, "proof")
-    async with asyncio.timeout(10):
-        while not proof.exists() or not proof.read_text():
-            await asyncio.sleep(0.02)
+    await until(lambda: proof.exists() and proof.read_text())
     assert proof.read_text().strip() == place.home
-    assert not [p for p in Path(place.root).rglob("*") if p.stat().st_mode & 0o077 and p.is_dir()]
+    assert not [p for p in Path(place.root).rglob("*") if p.is_dir() and p.stat().st_mode & 0o077]
