@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from amtui.bootstrap import gate
-from amtui.bootstrap.bundle import delivery, reachable
+from amtui.bootstrap.bundle import reachable, repository_phase
 from amtui.bootstrap.phases import Plan, plan
 from amtui.bootstrap.runner import progress, run
 from amtui.fleet.agent import session_of
@@ -131,7 +131,7 @@ async def prepare(estate: Estate, worker: Worker) -> tuple[Worker, Plan]:
         worker = estate.store.update_worker(worker.id, root=place.root, socket=place.socket)
         estate.forget(worker)
     setup = await setup_of(estate, worker)
-    extra = (delivery(worker, setup.place, estate.paths.cache_dir),) if worker.repo else ()
+    extra = (repository_phase(worker, setup.place, estate.paths.cache_dir),) if worker.repo else ()
     runtime = runtime_of(worker.runtime)
     session = session_of(estate, worker, setup.place)
     confine = confinement(worker, setup.place)

@@ -8,7 +8,7 @@ from amtui.bootstrap import remove
 from amtui.bootstrap.bundle import unsaved
 from amtui.bootstrap.configure import Configuration
 from amtui.console import server
-from amtui.errors import AmtuiError, NotFound, Unreachable
+from amtui.errors import AmtuiError, NotFound
 from amtui.fleet.agent import launch_argv, session_of
 from amtui.fleet.place import confinement, setup_of, workdir_of
 from amtui.model import MAIN_CONSOLE, UNKNOWN_STATE, Worker
@@ -63,14 +63,16 @@ async def wake(estate: Estate, worker: Worker) -> None:
 
 
 async def losses(estate: Estate, worker: Worker) -> list[str]:
-    """What destroying the worker would lose, a line each; an unreachable host is one of them."""
+    """What destroying the worker would lose, a line each; that it cannot be known is one of them."""
+    if not worker.root:
+        return []
     try:
         place = await estate.place(worker)
-        return await unsaved(place, workdir_of(worker, place)) if worker.repo else []
-    except Unreachable:
-        return [f"{worker.substrate} is not reachable: what is unsaved there is unknown"]
-    except AmtuiError:
+        return await unsaved(place, worker, confine=confinement(worker, place))
+    except NotFound:
         return []
+    except AmtuiError as error:
+        return [f"what is unsaved there is unknown: {error.message}"]
 
 
 async def destroy(estate: Estate, worker: Worker) -> remove.Removed:
