@@ -1,79 +1,60 @@
-"""The agent of a worker inside its console: is it alive, start it, does it stand at a dialog."""
+"""The agent of a worker inside its console, judged: does it live, and does it stand at a dialog."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-
-from amtui.bootstrap.session import Session
-from amtui.console import server
-from amtui.errors import NotFound, ProviderError
+from amtui.bootstrap.configure import RESUME
+from amtui.bootstrap.console import AgentConsole, console_of
+from amtui.errors import AmtuiError
 from amtui.fleet.look import look
-from amtui.fleet.place import workdir_of
-from amtui.model import MAIN_CONSOLE, AgentStatus, Worker
+from amtui.model import AgentStatus
 from amtui.providers.base import Place
+from amtui.runtimes import get as runtime_of
+from amtui.runtimes.base import Setup
 
 if TYPE_CHECKING:
     from amtui.fleet.estate import Estate
 
 LOOK: Final = 0.3
 """Seconds between two looks at a pane that is coming up."""
-DIALOGS: Final = frozenset({"login", "trust", "onboarding", "question"})
-"""Reasons for which a fresh agent is not usable; a permission prompt right after a resume is."""
+DIALOGS: Final = frozenset({"login", "question", "trust", "onboarding"})
+"""Reasons for which a fresh agent is not usable yet."""
 
 
-def launch_argv(place: Place, *, resume: bool = False) -> tuple[str, ...]:
-    """What tmux runs: the launcher that the bootstrap wrote."""
-    return (f"{place.etc}/launch", "resume") if resume else (f"{place.etc}/launch",)
+def launcher(place: Place, *, resume: bool = False) -> tuple[str, ...]:
+    """What tmux runs: one of the two launchers that the bootstrap wrote."""
+    return (f"{place.etc}/{RESUME if resume else 'launch'}",)
 
 
-def session_of(estate: Estate, worker: Worker, place: Place) -> Session:
-    """The worker's console as a bootstrap asks about it."""
-
-    async def alive() -> bool:
-        try:
-            found = await server.consoles(place)
-        except NotFound:
-            return False
-        return any(console.name == MAIN_CONSOLE and not console.dead for console in found)
-
-    async def start(say: Callable[[str], None]) -> None:
-        cwd = workdir_of(worker, place)
-        try:
-            dead = any(c.name == MAIN_CONSOLE for c in await server.consoles(place))
-        except NotFound:
-            dead = False
-        if dead:
-            await server.restart(place, MAIN_CONSOLE, launch_argv(place, resume=True), cwd=cwd)
-        else:
-            await server.start(place, MAIN_CONSOLE, launch_argv(place), cwd=cwd)
-        say(f"console {MAIN_CONSOLE} runs the {worker.runtime}")
+def agent_console(estate: Estate, setup: Setup) -> AgentConsole:
+    """The worker's console for a bootstrap; an agent that comes up at a dialog is in trouble."""
+    plain = console_of(setup, runtime_of(setup.worker.runtime))
 
     async def trouble(patience: float) -> str:
-        return await _trouble(estate, worker, place, patience)
+        return await plain.trouble(patience) or await _dialog(estate, setup, patience)
 
-    return Session(alive, start, trouble)
+    return replace(plain, trouble=trouble)
 
 
-async def _trouble(estate: Estate, worker: Worker, place: Place, patience: float) -> str:
-    """What is wrong with a pane that should be usable within `patience` seconds, or nothing."""
+async def _dialog(estate: Estate, setup: Setup, patience: float) -> str:
+    """The dialog at which a fresh agent stands instead of its prompt, or nothing."""
+    worker = setup.worker
+    if worker.runtime == "shell" or worker.login_later:
+        return ""
     deadline = time.monotonic() + patience
     while True:
         try:
-            frame = await server.capture(place, MAIN_CONSOLE)
-        except ProviderError as error:
+            state = await look(estate, worker)
+        except AmtuiError as error:
             return error.message
-        if frame.dead:
-            last = next((row.strip() for row in reversed(frame.rows) if row.strip()), "")
-            return f"the {worker.runtime} ended at once" + (f": {last[:120]}" if last else "")
-        state = await look(estate, worker)
-        if state.reason in DIALOGS and not worker.login_later:
+        if state.status is AgentStatus.FAILED:
+            return f"the {worker.runtime} ended at once: {state.text}".rstrip(": ")
+        if state.reason in DIALOGS:
             return f"the {worker.runtime} stands at a dialog ({state.reason}): {state.text[:120]}"
-        drawn = any(row.strip() for row in frame.rows)
-        usable = drawn and (worker.runtime == "shell" or state.status is not AgentStatus.UNKNOWN)
-        if usable or time.monotonic() >= deadline:
-            return "" if drawn or patience == 0 else f"the {worker.runtime} has drawn nothing in {patience:g} s"
+        if state.status is not AgentStatus.UNKNOWN or time.monotonic() >= deadline:
+            return ""
         await asyncio.sleep(LOOK)

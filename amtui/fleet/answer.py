@@ -37,6 +37,8 @@ async def answer(estate: Estate, worker: Worker, console: str, choice: str) -> s
     place = await estate.place(worker)
     done = await server.keys(place, console, option.keys, guard=guard)
     if done.outcome == "refused":
-        raise Refused(f"{worker.name}: the question changed, nothing was pressed", f"amtui screen {worker.name}")
+        raise Refused(
+            f"{worker.name}: the question changed, nothing was pressed", f"amtui screen {worker.name}"
+        )
     estate.store.record(worker.id, "answered", option.text)
     return option.text

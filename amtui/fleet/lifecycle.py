@@ -9,10 +9,11 @@ from amtui.bootstrap.bundle import unsaved
 from amtui.bootstrap.configure import Configuration
 from amtui.console import server
 from amtui.errors import AmtuiError, NotFound
-from amtui.fleet.agent import launch_argv, session_of
+from amtui.fleet.agent import agent_console, launcher
 from amtui.fleet.place import confinement, setup_of, workdir_of
 from amtui.model import MAIN_CONSOLE, UNKNOWN_STATE, Worker
 from amtui.runtimes import get as runtime_of
+from amtui.runtimes.base import Setup
 
 if TYPE_CHECKING:
     from amtui.fleet.estate import Estate
@@ -22,18 +23,19 @@ def _nothing(line: str) -> None:
     """Narration that nobody reads."""
 
 
-async def configure(estate: Estate, worker: Worker) -> None:
-    """Write the worker's settings, secrets and launcher as its record says now."""
+async def configure(estate: Estate, worker: Worker) -> Setup:
+    """Write the worker's settings, secrets and launchers as its record says now."""
     setup = await setup_of(estate, worker)
     configuration = Configuration(setup, runtime_of(worker.runtime), confinement(worker, setup.place))
     await configuration.apply(_nothing)
+    return setup
 
 
 async def restart(estate: Estate, worker: Worker, *, resume: bool) -> None:
     """Stop the agent and start it with its present settings; keys typed for the old one never reach the new."""
     await configure(estate, worker)
     place = await estate.place(worker)
-    argv, cwd = launch_argv(place, resume=resume), workdir_of(worker, place)
+    argv, cwd = launcher(place, resume=resume), workdir_of(worker, place)
     try:
         await server.restart(place, MAIN_CONSOLE, argv, cwd=cwd)
     except NotFound:
@@ -55,9 +57,8 @@ async def sleep(estate: Estate, worker: Worker) -> None:
 
 async def wake(estate: Estate, worker: Worker) -> None:
     """Start a sleeping worker's console again, in its last session where the runtime can."""
-    place = await estate.place(worker)
-    await configure(estate, worker)
-    await remove.wake(place, worker, session=session_of(estate, worker, place))
+    setup = await configure(estate, worker)
+    await remove.wake(setup.place, worker, console=agent_console(estate, setup))
     estate.store.update_worker(worker.id, asleep=False)
     estate.store.record(worker.id, "awake", "")
 

@@ -67,8 +67,10 @@ def _term(word: str) -> Predicate:
 def _field(field: str, value: str) -> Predicate:
     match field:
         case "on":
-            return lambda r: r.worker.substrate == value or r.worker.substrate.startswith(value + ":") or (
-                r.worker.substrate.partition(":")[2] == value
+            return lambda r: (
+                r.worker.substrate == value
+                or r.worker.substrate.startswith(value + ":")
+                or (r.worker.substrate.partition(":")[2] == value)
             )
         case "agent":
             return lambda r: r.worker.runtime == value

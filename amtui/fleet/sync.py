@@ -112,7 +112,9 @@ class Fleet:
                 provider = self._estate.providers.get(first.substrate)
                 host = await provider.state(first.host_id)
             except AmtuiError as error:
-                host = Host(id=first.host_id, substrate=first.substrate, state=HostState.UNKNOWN, detail=error.message)
+                host = Host(
+                    id=first.host_id, substrate=first.substrate, state=HostState.UNKNOWN, detail=error.message
+                )
             host = _same_since(store.host(first.substrate, first.host_id), host, self._estate.clock())
             store.put_host(host)
             if host.state is not HostState.READY:
@@ -120,7 +122,9 @@ class Fleet:
             states = store.states()
             for worker in workers:
                 before = states.get(worker.id)
-                state = await look(self._estate, worker, before) if before else await look(self._estate, worker)
+                state = (
+                    await look(self._estate, worker, before) if before else await look(self._estate, worker)
+                )
                 if before is None or _told(before) != _told(state):
                     store.put_state(worker.id, state)
                     if before is not None and before.status is not state.status:

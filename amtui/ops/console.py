@@ -40,7 +40,9 @@ class Keys(Struct, frozen=True, kw_only=True):
     """Parameters of `keys`."""
 
     name: Annotated[str, Arg("name of the worker", positional=True, complete="worker")]
-    keys: Annotated[tuple[str, ...], Arg("Enter Up C-c M-x F5 …, as tmux names them", positional=True, metavar="KEY")]
+    keys: Annotated[
+        tuple[str, ...], Arg("Enter Up C-c M-x F5 …, as tmux names them", positional=True, metavar="KEY")
+    ]
     console: Annotated[str, Arg("which of its consoles")] = MAIN_CONSOLE
 
 
@@ -98,10 +100,20 @@ async def send(ctx: Context, params: Send) -> AsyncIterator[Yield]:
         ctx.estate.store.finish_once(key, document)
     ctx.estate.store.record(worker.id, "send", f"{done.outcome} {done.reason}".strip())
     if done.outcome == "refused":
-        hint = "use `amtui reply`, or --force" if done.reason == "prompt" else "`amtui screen` shows what is there"
-        raise Refused(f"{worker.name} shows a question; nothing was typed" if done.reason == "prompt"
-                      else f"{worker.name}: nothing was typed: {done.reason}", hint)  # fmt: skip
-    yield Result({"schema": SCHEMA, **document}, done.outcome, exit_code=0 if done.outcome != "unknown" else 1)
+        hint = (
+            "use `amtui reply`, or --force"
+            if done.reason == "prompt"
+            else "`amtui screen` shows what is there"
+        )
+        raise Refused(
+            f"{worker.name} shows a question; nothing was typed"
+            if done.reason == "prompt"
+            else f"{worker.name}: nothing was typed: {done.reason}",
+            hint,
+        )
+    yield Result(
+        {"schema": SCHEMA, **document}, done.outcome, exit_code=0 if done.outcome != "unknown" else 1
+    )
 
 
 async def keys(ctx: Context, params: Keys) -> AsyncIterator[Yield]:
@@ -110,7 +122,9 @@ async def keys(ctx: Context, params: Keys) -> AsyncIterator[Yield]:
     worker = ctx.worker(params.name)
     done = await server.keys(await ctx.estate.place(worker), params.console, params.keys)
     if done.outcome == "refused":
-        raise Refused(f"{worker.name}: no key was pressed: {done.reason}", f"`amtui show {worker.name}` tells its state")
+        raise Refused(
+            f"{worker.name}: no key was pressed: {done.reason}", f"`amtui show {worker.name}` tells its state"
+        )
     yield Result({"schema": SCHEMA, "name": worker.name, "outcome": done.outcome}, done.outcome)
 
 
@@ -172,10 +186,14 @@ async def wait(ctx: Context, params: Wait) -> AsyncIterator[Yield]:
                 await asyncio.sleep(POLL)
     except TimeoutError:
         now = last.value if last else "unknown"
-        raise WaitTimeout(f"{worker.name} is {now} after {params.timeout:g} s, not {params.until}",
-                          f"`amtui explain {worker.name}` shows the evidence") from None  # fmt: skip
+        raise WaitTimeout(
+            f"{worker.name} is {now} after {params.timeout:g} s, not {params.until}",
+            f"`amtui explain {worker.name}` shows the evidence",
+        ) from None
     document = {"schema": SCHEMA, "name": worker.name, "agent": msgspec.to_builtins(state)}
-    yield Result(document, f"{state.status.value} {state.reason}".rstrip() + (f": {state.text}" if state.text else ""))
+    yield Result(
+        document, f"{state.status.value} {state.reason}".rstrip() + (f": {state.text}" if state.text else "")
+    )
 
 
 def surroundings(worker: Worker, home: str) -> dict[str, str]:
@@ -205,8 +223,12 @@ async def run_command(ctx: Context, params: Exec) -> AsyncIterator[Yield]:
                     code = exit_code if exit_code is not None else 128
                     if signal:
                         yield Progress(f"ended by signal {signal}")
-    document = {"schema": SCHEMA, "name": worker.name, "exit_code": code,
-                "stdout": Untrusted(bytes(kept), worker.name).for_json()}  # fmt: skip
+    document = {
+        "schema": SCHEMA,
+        "name": worker.name,
+        "exit_code": code,
+        "stdout": Untrusted(bytes(kept), worker.name).for_json(),
+    }
     yield Result(document, exit_code=code if code is not None else 1)
 
 

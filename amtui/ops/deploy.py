@@ -22,9 +22,13 @@ class New(Struct, frozen=True, kw_only=True):
     """Parameters of `new`."""
 
     name: Annotated[str, Arg("name to give it: lower case letters, digits, dashes", positional=True)]
-    on: Annotated[str | None, Arg("where: local or ssh:HOST", metavar="SUBSTRATE", complete="substrate")] = None
+    on: Annotated[str | None, Arg("where: local or ssh:HOST", metavar="SUBSTRATE", complete="substrate")] = (
+        None
+    )
     agent: Annotated[str | None, Arg("which runtime", metavar="RUNTIME", complete="runtime")] = None
-    upstream: Annotated[str | None, Arg("where its model comes from", metavar="ID", complete="upstream")] = None
+    upstream: Annotated[str | None, Arg("where its model comes from", metavar="ID", complete="upstream")] = (
+        None
+    )
     login: Annotated[Literal["later"] | None, Arg("later: start at the runtime's own login screen")] = None
     model: Annotated[str | None, Arg("model to use", metavar="M")] = None
     autonomy: Annotated[Autonomy | None, Arg("what the agent may do without asking")] = None
@@ -38,8 +42,9 @@ class Bootstrap(Struct, frozen=True, kw_only=True):
     """Parameters of `bootstrap`."""
 
     name: Annotated[str, Arg("name of the worker", positional=True, complete="worker")]
-    from_phase: Annotated[str | None, Arg("do this phase and all after it again", flag="--from",
-                                          metavar="PHASE")] = None  # fmt: skip
+    from_phase: Annotated[
+        str | None, Arg("do this phase and all after it again", flag="--from", metavar="PHASE")
+    ] = None
 
 
 class Set(Struct, frozen=True, kw_only=True):
@@ -47,7 +52,9 @@ class Set(Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, Arg("name of the worker", positional=True, complete="worker")]
     model: Annotated[str | None, Arg("model to use", metavar="M")] = None
-    upstream: Annotated[str | None, Arg("where its model comes from", metavar="ID", complete="upstream")] = None
+    upstream: Annotated[str | None, Arg("where its model comes from", metavar="ID", complete="upstream")] = (
+        None
+    )
     autonomy: Annotated[Autonomy | None, Arg("what the agent may do without asking")] = None
 
 
@@ -114,7 +121,11 @@ async def bootstrap(ctx: Context, params: Bootstrap) -> AsyncIterator[Yield]:
     async for item in _bootstrapped(ctx, worker, params.from_phase):
         yield item
     phases = ctx.estate.store.phases(worker.id)
-    document = {"schema": SCHEMA, "worker": _document(ctx.worker(worker.name)), "phases": msgspec.to_builtins(phases)}
+    document = {
+        "schema": SCHEMA,
+        "worker": _document(ctx.worker(worker.name)),
+        "phases": msgspec.to_builtins(phases),
+    }
     yield Result(document, f"{worker.name} is ready")
 
 
@@ -177,19 +188,24 @@ def phase_line(phase: Phase) -> str:
         took = f"  {phase.ended_at - phase.started_at:.1f} s"
     if phase.status is PhaseStatus.SKIPPED:
         took = "  already there"
-    return f"{MARKS[phase.status]} {phase.id:<10} {phase.title}{took}" + (f": {phase.cause}" if phase.cause else "")
+    return f"{MARKS[phase.status]} {phase.id:<10} {phase.title}{took}" + (
+        f": {phase.cause}" if phase.cause else ""
+    )
 
 
 async def change(ctx: Context, params: Set) -> AsyncIterator[Yield]:
     worker = ctx.worker(params.name)
-    wanted = {key: value for key in ("model", "upstream", "autonomy") if (value := getattr(params, key)) is not None}
+    wanted = {
+        key: value for key in ("model", "upstream", "autonomy") if (value := getattr(params, key)) is not None
+    }
     if not wanted:
         raise UsageError("set changes nothing", "give --model, --upstream or --autonomy")
     consent = False
     if params.autonomy is Autonomy.FULL and worker.substrate == "local" and not worker.confined:
         consent = await _full(ctx)
     worker = await fleet.change(ctx.estate, worker, unconfined_ok=consent, **wanted)
-    text = f"{worker.name}: {', '.join(f'{k} {v}' for k, v in wanted.items())}; takes effect at `amtui restart {worker.name}`"
+    said = ", ".join(f"{key} {value}" for key, value in wanted.items())
+    text = f"{worker.name}: {said}; takes effect at `amtui restart {worker.name}`"
     yield Result({"schema": SCHEMA, "worker": _document(worker), "restart_needed": True}, text)
 
 

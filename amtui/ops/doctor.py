@@ -22,8 +22,15 @@ from amtui.ops.context import Context
 class Doctor(Struct, frozen=True, kw_only=True):
     """Parameters of `doctor`."""
 
-    host: Annotated[tuple[str, ...], Arg("also check these substrates, as ssh:HOST", positional=True,
-                                         metavar="SUBSTRATE", complete="substrate")] = ()  # fmt: skip
+    host: Annotated[
+        tuple[str, ...],
+        Arg(
+            "also check these substrates, as ssh:HOST",
+            positional=True,
+            metavar="SUBSTRATE",
+            complete="substrate",
+        ),
+    ] = ()
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -41,7 +48,9 @@ MARKS = {"ok": "✓", "note": "!", "bad": "✕"}
 def _tool(name: str, why: str, package: str, level: Literal["note", "bad"], *version: str) -> Finding:
     path = shutil.which(name)
     if path is None:
-        return Finding(topic=name, level=level, text=f"not found; {why}", fix=f"install the package {package}")
+        return Finding(
+            topic=name, level=level, text=f"not found; {why}", fix=f"install the package {package}"
+        )
     said = ""
     if version:
         try:
@@ -57,21 +66,36 @@ def _computer(ctx: Context) -> Iterator[Finding]:
     yield Finding(topic="amtui", level="ok", text=f"{__version__} on Python {python}")
     yield _tool("tmux", "local workers need it", "tmux", "bad", "-V")
     yield _tool("git", "--repo and `amtui git` need it", "git", "note", "--version")
-    yield _tool("npm", "claude and codex install from npm; without it amtui brings Node", "npm", "note", "--version")
-    bwrap = _tool("bwrap", "local workers are then not confined: convenience, not isolation", "bubblewrap", "note",
-                  "--version")  # fmt: skip
+    yield _tool(
+        "npm", "claude and codex install from npm; without it amtui brings Node", "npm", "note", "--version"
+    )
+    bwrap = _tool(
+        "bwrap",
+        "local workers are then not confined: convenience, not isolation",
+        "bubblewrap",
+        "note",
+        "--version",
+    )
     if bwrap.level == "ok":
         from amtui.providers.confinement import available
 
         if not available():
-            bwrap = Finding(topic="bwrap", level="note", text="found, but this kernel refuses it",
-                            fix="allow unprivileged user namespaces")  # fmt: skip
+            bwrap = Finding(
+                topic="bwrap",
+                level="note",
+                text="found, but this kernel refuses it",
+                fix="allow unprivileged user namespaces",
+            )
     yield bwrap
     agent = "reachable" if os.environ.get("SSH_AUTH_SOCK") else "none; keys from files only"
     yield Finding(topic="ssh agent", level="ok", text=agent)
     term = os.environ.get("TERM", "")
     inside = " inside tmux" if os.environ.get("TMUX") else ""
-    yield Finding(topic="terminal", level="ok", text=f"{term or 'none'}{inside} {os.environ.get('COLORTERM', '')}".rstrip())
+    yield Finding(
+        topic="terminal",
+        level="ok",
+        text=f"{term or 'none'}{inside} {os.environ.get('COLORTERM', '')}".rstrip(),
+    )
 
 
 def _settings(ctx: Context) -> Iterator[Finding]:
@@ -83,7 +107,9 @@ def _settings(ctx: Context) -> Iterator[Finding]:
         yield Finding(topic="config", level="bad", text=str(problem), fix=f"edit {paths.config_file}")
     if not found:
         yield Finding(topic="config", level="ok", text=str(paths.config_file))
-    yield Finding(topic="store", level="ok", text=f"{paths.database}: {len(ctx.estate.store.workers())} workers")
+    yield Finding(
+        topic="store", level="ok", text=f"{paths.database}: {len(ctx.estate.store.workers())} workers"
+    )
     for kind in ctx.estate.providers.kinds():
         level: Literal["ok", "note"] = "ok" if kind.available else "note"
         yield Finding(topic=f"substrate {kind.kind}", level=level, text=kind.note or kind.title)
@@ -113,14 +139,22 @@ async def _upstreams(ctx: Context) -> AsyncIterator[Finding]:
             continue
         secret = ctx.estate.secrets.get(upstream.key_env) if upstream.key_env else None
         if upstream.key_env and secret is None:
-            yield Finding(topic=f"upstream {name}", level="bad", text=f"{upstream.key_env} is not set",
-                          fix=f"amtui secret set {upstream.key_env}")  # fmt: skip
+            yield Finding(
+                topic=f"upstream {name}",
+                level="bad",
+                text=f"{upstream.key_env} is not set",
+                fix=f"amtui secret set {upstream.key_env}",
+            )
             continue
         seen = await probe(upstream, secret.value if secret else None)
         bad = [wire.value for wire in upstream.wires if str(seen.wires.get(wire)) != "present"]
         text = seen.detail or ", ".join(f"{w.value} {s}" for w, s in seen.wires.items())
-        yield Finding(topic=f"upstream {name}", level="bad" if bad else "ok", text=text,
-                      fix=f"amtui upstream test {name}" if bad else "")  # fmt: skip
+        yield Finding(
+            topic=f"upstream {name}",
+            level="bad" if bad else "ok",
+            text=text,
+            fix=f"amtui upstream test {name}" if bad else "",
+        )
 
 
 async def doctor(ctx: Context, params: Doctor) -> AsyncIterator[Yield]:
@@ -135,7 +169,9 @@ async def doctor(ctx: Context, params: Doctor) -> AsyncIterator[Yield]:
         if finding.fix:
             lines.append(f"  {'':<{width}}  → {finding.fix}")
     bad = sum(finding.level == "bad" for finding in findings)
-    yield Result({"schema": SCHEMA, "findings": msgspec.to_builtins(findings)}, "\n".join(lines), exit_code=bool(bad))
+    yield Result(
+        {"schema": SCHEMA, "findings": msgspec.to_builtins(findings)}, "\n".join(lines), exit_code=bool(bad)
+    )
 
 
 DOCTOR = Action(Doctor, doctor)

@@ -15,7 +15,11 @@ def confinement(worker: Worker) -> str:
     """How far the agent is kept from the rest of its host, in one line."""
     if worker.substrate != "local":
         return "as the ssh user on that host"
-    return "bwrap: its home, its directory, read-only system" if worker.confined else "none: it can read what you can"
+    return (
+        "bwrap: its home, its directory, read-only system"
+        if worker.confined
+        else "none: it can read what you can"
+    )
 
 
 def facts(ctx: Context, worker: Worker) -> dict[str, str]:
@@ -27,7 +31,9 @@ def facts(ctx: Context, worker: Worker) -> dict[str, str]:
         "name": worker.name,
         "agent": f"{state}, {ago(now, agent.since)}" if agent.since else state,
         "says": agent.text,
-        "evidence": f"{agent.rule or agent.source} · {agent.confidence} · {ago(now, agent.seen_at)} ago" if agent.source else "",
+        "evidence": f"{agent.rule or agent.source} · {agent.confidence} · {ago(now, agent.seen_at)} ago"
+        if agent.source
+        else "",
         "host": f"{'worker asleep on ' if worker.asleep else ''}{host.state.value} {host.detail}".strip(),
         "on": worker.substrate,
         "runtime": worker.runtime,

@@ -18,8 +18,10 @@ from amtui.ops.table import ago, render
 class Ls(Struct, frozen=True, kw_only=True):
     """Parameters of `ls`."""
 
-    filter: Annotated[tuple[str, ...], Arg("needs, working, on:SUBSTRATE, tag:TAG, -asleep, text", positional=True,
-                                           metavar="FILTER")] = ()  # fmt: skip
+    filter: Annotated[
+        tuple[str, ...],
+        Arg("needs, working, on:SUBSTRATE, tag:TAG, -asleep, text", positional=True, metavar="FILTER"),
+    ] = ()
     cached: Annotated[bool, Arg("print what is known without asking the hosts")] = False
 
 
@@ -29,7 +31,15 @@ class Named(Struct, frozen=True, kw_only=True):
     name: Annotated[str, Arg("name of the worker", positional=True, complete="worker")]
 
 
-GLYPHS = {"needs-you": "▲", "failed": "✕", "done": "✓", "working": "●", "idle": "○", "none": "·", "unknown": "?"}
+GLYPHS = {
+    "needs-you": "▲",
+    "failed": "✕",
+    "done": "✓",
+    "working": "●",
+    "idle": "○",
+    "none": "·",
+    "unknown": "?",
+}
 
 
 def state_word(row: WorkerRow) -> str:
@@ -63,13 +73,22 @@ async def ls(ctx: Context, params: Ls) -> AsyncIterator[Yield]:
     rows = query.by_attention(row for row in ctx.fleet.rows() if wanted(row))
     now = ctx.estate.clock()
     lines = [
-        (row.worker.name, state_word(row), ago(now, row.agent.since), row.worker.substrate, row.worker.runtime,
-         row.worker.autonomy.value, row.agent.text[:60])
+        (
+            row.worker.name,
+            state_word(row),
+            ago(now, row.agent.since),
+            row.worker.substrate,
+            row.worker.runtime,
+            row.worker.autonomy.value,
+            row.agent.text[:60],
+        )
         for row in rows
-    ]  # fmt: skip
+    ]
     text = render(("NAME", "STATE", "FOR", "ON", "AGENT", "AUTONOMY", "TASK"), lines)
     if not rows:
-        text = "no workers match" if params.filter else "no workers yet; `amtui new NAME --on local` makes one"
+        text = (
+            "no workers match" if params.filter else "no workers yet; `amtui new NAME --on local` makes one"
+        )
     yield Result({"schema": SCHEMA, "workers": [document(row) for row in rows]}, text)
 
 
@@ -93,8 +112,12 @@ async def explain(ctx: Context, params: Named) -> AsyncIterator[Yield]:
         "",
         render(("RULE", "SOURCE", "RESULT"), tried),
     ]
-    document = {"schema": SCHEMA, "name": worker.name, "state": msgspec.to_builtins(state),
-                "tried": [{"rule": r, "source": s, "result": v} for r, s, v in tried]}  # fmt: skip
+    document = {
+        "schema": SCHEMA,
+        "name": worker.name,
+        "state": msgspec.to_builtins(state),
+        "tried": [{"rule": r, "source": s, "result": v} for r, s, v in tried],
+    }
     yield Result(document, "\n".join(lines))
 
 

@@ -17,7 +17,9 @@ from amtui.ops.context import Context, Question
 class Several(Struct, frozen=True, kw_only=True):
     """Parameters of an operation on one or more workers."""
 
-    name: Annotated[tuple[str, ...], Arg("names of workers", positional=True, complete="worker", metavar="NAME…")]
+    name: Annotated[
+        tuple[str, ...], Arg("names of workers", positional=True, complete="worker", metavar="NAME…")
+    ]
 
 
 class Restart(Struct, frozen=True, kw_only=True):
@@ -31,7 +33,9 @@ async def restart(ctx: Context, params: Restart) -> AsyncIterator[Yield]:
     worker = ctx.worker(params.name)
     yield Progress(f"restarting {worker.name}")
     await lifecycle.restart(ctx.estate, worker, resume=params.resume)
-    yield Result({"schema": SCHEMA, "name": worker.name, "resumed": params.resume}, f"{worker.name} restarted")
+    yield Result(
+        {"schema": SCHEMA, "name": worker.name, "resumed": params.resume}, f"{worker.name} restarted"
+    )
 
 
 async def sleep(ctx: Context, params: Several) -> AsyncIterator[Yield]:
@@ -40,7 +44,9 @@ async def sleep(ctx: Context, params: Several) -> AsyncIterator[Yield]:
         yield Progress(f"stopping {worker.name}")
         await lifecycle.sleep(ctx.estate, worker)
         done.append(worker.name)
-    yield Result({"schema": SCHEMA, "asleep": done}, "\n".join(f"{name} sleeps; its files are kept" for name in done))
+    yield Result(
+        {"schema": SCHEMA, "asleep": done}, "\n".join(f"{name} sleeps; its files are kept" for name in done)
+    )
 
 
 async def wake(ctx: Context, params: Several) -> AsyncIterator[Yield]:
@@ -63,7 +69,9 @@ async def destroy(ctx: Context, params: Several) -> AsyncIterator[Yield]:
             outcome.append({"name": name, "outcome": "gone", "text": f"{name} was destroyed before"})
             continue
         lost = await lifecycle.losses(ctx.estate, worker)
-        text = f"removes {worker.name} from {worker.substrate} with its home and everything the agent left there"
+        text = (
+            f"removes {worker.name} from {worker.substrate} with its home and everything the agent left there"
+        )
         if lost:
             text += "; unsaved work: " + "; ".join(lost)
         await ctx.confirm(Question("name", f"destroy {worker.name}", text, expect=worker.name))
@@ -73,7 +81,10 @@ async def destroy(ctx: Context, params: Several) -> AsyncIterator[Yield]:
         if removed.value == "gone":
             said = f"{worker.name}: nothing of it was left on {worker.substrate}; it is off the list"
         outcome.append({"name": worker.name, "outcome": removed.value, "text": said})
-    document = {"schema": SCHEMA, "destroyed": [{"name": o["name"], "outcome": o["outcome"]} for o in outcome]}
+    document = {
+        "schema": SCHEMA,
+        "destroyed": [{"name": o["name"], "outcome": o["outcome"]} for o in outcome],
+    }
     yield Result(document, "\n".join(o["text"] for o in outcome))
 
 

@@ -42,8 +42,9 @@ class Git(Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, Arg("name of the worker", positional=True, complete="worker")]
     action: Annotated[Literal["pull", "status", "diff"], Arg("pull, status or diff", positional=True)]
-    into: Annotated[str, Arg("repository here that `pull` brings commits to; default: the current one",
-                             metavar="PATH")] = ""  # fmt: skip
+    into: Annotated[
+        str, Arg("repository here that `pull` brings commits to; default: the current one", metavar="PATH")
+    ] = ""
 
 
 async def logs(ctx: Context, params: Logs) -> AsyncIterator[Yield]:
@@ -58,8 +59,11 @@ async def logs(ctx: Context, params: Logs) -> AsyncIterator[Yield]:
             yield Chunk(text.encode())
         else:
             lines.append((line.source, line.text))
-    document = {"schema": SCHEMA, "name": worker.name,
-                "lines": [{"source": s, "text": t.for_json()} for s, t in lines]}  # fmt: skip
+    document = {
+        "schema": SCHEMA,
+        "name": worker.name,
+        "lines": [{"source": s, "text": t.for_json()} for s, t in lines],
+    }
     yield Result(document, "\n".join(f"{source:<10} {text.for_terminal()}" for source, text in lines))
 
 
@@ -94,15 +98,24 @@ async def git(ctx: Context, params: Git) -> AsyncIterator[Yield]:
     wrap = confinement(worker, place)
     if params.action == "pull":
         pulled = await bundle.pull(place, worker, Path(params.into or os.getcwd()), confine=wrap)
-        lines = [f"{p.ref}  {p.old[:9] or 'new'} → {p.new[:9]}" if p.changed else f"{p.ref}  up to date" for p in pulled]
-        document = {"schema": SCHEMA, "name": worker.name,
-                    "refs": [{"ref": p.ref, "old": p.old, "new": p.new} for p in pulled]}  # fmt: skip
+        lines = [
+            f"{p.ref}  {p.old[:9] or 'new'} → {p.new[:9]}" if p.changed else f"{p.ref}  up to date"
+            for p in pulled
+        ]
+        document = {
+            "schema": SCHEMA,
+            "name": worker.name,
+            "refs": [{"ref": p.ref, "old": p.old, "new": p.new} for p in pulled],
+        }
         yield Result(document, "\n".join(lines) or "the worker has no commits yet")
         return
     look = bundle.status if params.action == "status" else bundle.diff
     seen = await look(place, worker, confine=wrap)
-    yield Result({"schema": SCHEMA, "name": worker.name, params.action: seen.for_json()}, seen.for_terminal().rstrip("\n"),
-                 raw=seen.raw())  # fmt: skip
+    yield Result(
+        {"schema": SCHEMA, "name": worker.name, params.action: seen.for_json()},
+        seen.for_terminal().rstrip("\n"),
+        raw=seen.raw(),
+    )
 
 
 LOGS = Action(Logs, logs)

@@ -31,7 +31,11 @@ class Field(NamedTuple):
     @property
     def flag(self) -> str:
         """As on the command line; empty for positionals."""
-        return "" if self.arg.positional or self.arg.rest else self.arg.flag or "--" + self.name.replace("_", "-")
+        return (
+            ""
+            if self.arg.positional or self.arg.rest
+            else self.arg.flag or "--" + self.name.replace("_", "-")
+        )
 
 
 def fields(params: type[Struct]) -> tuple[Field, ...]:
@@ -126,12 +130,16 @@ def parse_line(text: str) -> tuple[Op, Struct]:
         op = next((o for o in OPS if o.id == " ".join(words[:length])), None)
         if op is not None:
             if Surface.LINE not in op.surfaces:
-                raise UsageError(f"{op.id} is not on the `:` line: {op.absent}", f"run `amtui {op.id}` in a shell")
+                raise UsageError(
+                    f"{op.id} is not on the `:` line: {op.absent}", f"run `amtui {op.id}` in a shell"
+                )
             return op, _parse_words(op, words[length:])
     from difflib import get_close_matches
 
     near = get_close_matches(words[0], [o.id for o in on(Surface.LINE)], 3, 0.5)
-    raise UsageError(f"unknown verb {words[0]!r}", f"did you mean {', '.join(near)}?" if near else "tab lists all")
+    raise UsageError(
+        f"unknown verb {words[0]!r}", f"did you mean {', '.join(near)}?" if near else "tab lists all"
+    )
 
 
 def _parse_words(op: Op, words: list[str]) -> Struct:

@@ -55,20 +55,35 @@ async def upstream_ls(ctx: Context, params: Nothing) -> AsyncIterator[Yield]:
     rows, documents = [], []
     for up in ctx.estate.upstreams.all():
         secret = ctx.estate.secrets.get(up.key_env) if up.key_env else None
-        key = "not needed" if not up.key_env else f"{up.key_env} ({secret.source})" if secret else f"{up.key_env} –"
+        key = (
+            "not needed"
+            if not up.key_env
+            else f"{up.key_env} ({secret.source})"
+            if secret
+            else f"{up.key_env} –"
+        )
         serves = [r.id for r in RUNTIMES.values() if r.wires & set(up.wires)]
         rows.append((up.id, ",".join(up.wires), up.base_url, key, ",".join(serves) or "none"))
-        documents.append({**msgspec.to_builtins(up), "key": bool(secret) or not up.key_env, "runtimes": serves})
-    yield Result({"schema": SCHEMA, "upstreams": documents}, render(("ID", "WIRES", "BASE URL", "KEY", "SERVES"), rows))
+        documents.append(
+            {**msgspec.to_builtins(up), "key": bool(secret) or not up.key_env, "runtimes": serves}
+        )
+    yield Result(
+        {"schema": SCHEMA, "upstreams": documents}, render(("ID", "WIRES", "BASE URL", "KEY", "SERVES"), rows)
+    )
 
 
 async def upstream_add(ctx: Context, params: UpstreamAdd) -> AsyncIterator[Yield]:
     from amtui.upstreams import Upstream
 
     ctx.estate.upstreams.add(
-        Upstream(id=params.name, wires=tuple(dict.fromkeys(params.wire)), base_url=params.base_url,
-                 key_env=params.key_env, default_model=params.model)
-    )  # fmt: skip
+        Upstream(
+            id=params.name,
+            wires=tuple(dict.fromkeys(params.wire)),
+            base_url=params.base_url,
+            key_env=params.key_env,
+            default_model=params.model,
+        )
+    )
     upstream = ctx.estate.upstreams.get(params.name)
     note = ""
     if upstream.key_env and ctx.estate.secrets.get(upstream.key_env) is None:
@@ -83,9 +98,16 @@ async def upstream_test(ctx: Context, params: UpstreamName) -> AsyncIterator[Yie
     secret = ctx.estate.secrets.get(upstream.key_env) if upstream.key_env else None
     yield Progress(f"asking {upstream.base_url}")
     found = await probe(upstream, secret.value if secret else None)
-    rows = [(wire.value, str(state), "declared" if wire in upstream.wires else "") for wire, state in found.wires.items()]
-    document = {"schema": SCHEMA, "id": upstream.id, "wires": {w.value: str(s) for w, s in found.wires.items()},
-                "detail": found.detail}  # fmt: skip
+    rows = [
+        (wire.value, str(state), "declared" if wire in upstream.wires else "")
+        for wire, state in found.wires.items()
+    ]
+    document = {
+        "schema": SCHEMA,
+        "id": upstream.id,
+        "wires": {w.value: str(s) for w, s in found.wires.items()},
+        "detail": found.detail,
+    }
     bad = [wire for wire in upstream.wires if str(found.wires.get(wire)) != "present"]
     text = render(("WIRE", "STATE", ""), rows) + (f"\n{found.detail}" if found.detail else "")
     yield Result(document, text, exit_code=1 if bad else 0)
@@ -94,19 +116,25 @@ async def upstream_test(ctx: Context, params: UpstreamName) -> AsyncIterator[Yie
 async def upstream_rm(ctx: Context, params: UpstreamName) -> AsyncIterator[Yield]:
     users = [w.name for w in ctx.estate.store.workers() if w.upstream == params.name]
     if users:
-        raise Refused(f"upstream {params.name} is used by {', '.join(users)}", "give them another with `amtui set`")
+        raise Refused(
+            f"upstream {params.name} is used by {', '.join(users)}", "give them another with `amtui set`"
+        )
     ctx.estate.upstreams.remove(params.name)
     yield Result({"schema": SCHEMA, "removed": params.name}, f"removed {params.name}")
 
 
 async def secret_set(ctx: Context, params: SecretSet) -> AsyncIterator[Yield]:
     if ctx.ask is None:
-        raise NeedsConfirmation("the value is asked for or read from stdin", f"echo … | amtui secret set {params.name}")
+        raise NeedsConfirmation(
+            "the value is asked for or read from stdin", f"echo … | amtui secret set {params.name}"
+        )
     value = await ctx.ask(Question("secret", params.name, "paste the value; it is not shown"))
     if not value:
         raise Refused("no value given", "nothing was changed")
     source = ctx.estate.secrets.set(params.name, value, allow_file=params.file)
-    yield Result({"schema": SCHEMA, "name": params.name, "source": source}, f"{params.name} is in the {source}")
+    yield Result(
+        {"schema": SCHEMA, "name": params.name, "source": source}, f"{params.name} is in the {source}"
+    )
 
 
 async def secret_ls(ctx: Context, params: Nothing) -> AsyncIterator[Yield]:
@@ -134,7 +162,7 @@ async def config_path(ctx: Context, params: Nothing) -> AsyncIterator[Yield]:
 
 
 async def config_show(ctx: Context, params: Nothing) -> AsyncIterator[Yield]:
-    document: dict[str, Any] = ctx.estate.config.document()
+    document: dict[str, Any] = dict(ctx.estate.config.document)
     yield Result({"schema": SCHEMA, "config": document}, json.dumps(document, indent=2))
 
 
@@ -165,4 +193,3 @@ CONFIG_PATH = Action(Nothing, config_path)
 CONFIG_SHOW = Action(Nothing, config_show)
 CONFIG_VALIDATE = Action(Nothing, config_validate)
 CONFIG_SCHEMA = Action(Nothing, config_schema)
-
