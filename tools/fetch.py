@@ -334,6 +334,7 @@ def main() -> int:
                 file=sys.stderr,
             )
             status = status if optional else 1
+    shutil.rmtree(apt.dir, ignore_errors=True)  # a hundred megabytes of lists, no longer needed
     return status
 
 
