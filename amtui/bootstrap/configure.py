@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from shlex import quote
 from typing import Final, TypeAlias
 
 from amtui.errors import NotFound, Refused
@@ -19,7 +20,7 @@ from amtui.runtimes.launch import render
 Confine: TypeAlias = Callable[[Sequence[str]], Sequence[str]]
 
 RESUME: Final = "resume"
-"""Name in `etc/` of the launcher that takes up the agent's last session; `launch` starts afresh."""
+"""Name in `etc/` of the launcher that takes up the agent's last session; `launch resume` becomes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Configuration:
             raise Refused(f"the settings of {setup.worker.name} cannot be launched: {error}") from None
         return (
             (files.env_path, files.env, files.env_mode),
-            (files.script_path, files.script, files.script_mode),
+            (files.script_path, _with_resume(files.script, f"{etc}/{RESUME}"), files.script_mode),
             (f"{etc}/{RESUME}", again.script, again.script_mode),
         )
 
@@ -98,6 +99,12 @@ class Configuration:
                     "replace it by the file itself, then bootstrap again",
                 )
         return path
+
+
+def _with_resume(script: bytes, resume: str) -> bytes:
+    """The launcher that hands over to the other one when its first word is `resume`."""
+    head, _, rest = script.partition(b"\n")
+    return head + f'\n[ "${{1-}}" != resume ] || exec {quote(resume)}\n'.encode() + rest
 
 
 async def _read(place: Place, path: str) -> bytes | None:

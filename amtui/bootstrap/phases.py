@@ -15,8 +15,8 @@ from typing import TypeAlias
 from msgspec import json
 
 from amtui.bootstrap.configure import Configuration
-from amtui.bootstrap.console import AgentConsole
 from amtui.bootstrap.jobs import failure
+from amtui.bootstrap.session import Session
 from amtui.bootstrap.tools import tmux_step
 from amtui.errors import Refused
 from amtui.model import Worker
@@ -70,7 +70,7 @@ class Plan:
 def plan(
     setup: Setup,
     runtime: Runtime,
-    console: AgentConsole,
+    session: Session,
     *,
     extra: Sequence[PhaseSpec] = (),
     confine: Callable[[Sequence[str]], Sequence[str]] | None = None,
@@ -97,11 +97,11 @@ def plan(
                 Courier(configuration.check, configuration.apply),
                 timeout=120.0,
             ),
-            PhaseSpec("start", "Start the console", Courier(console.alive, console.start), timeout=60.0),
+            PhaseSpec("start", "Start the console", Courier(session.alive, session.start), timeout=60.0),
             PhaseSpec(
                 "verify",
                 "Verify",
-                _verification(setup, runtime, console),
+                _verification(setup, runtime, session),
                 timeout=90.0,
             ),
         ),
@@ -161,14 +161,14 @@ def _workdir(path: str) -> PhaseSpec:
     return PhaseSpec("workdir", "Check the working directory", Shell(test, apply), timeout=30.0, weight=0.2)
 
 
-def _verification(setup: Setup, runtime: Runtime, console: AgentConsole) -> Courier:
+def _verification(setup: Setup, runtime: Runtime, session: Session) -> Courier:
     async def answers() -> bool:
         script = f'PATH="{setup.place.bin}:$HOME/.local/bin:$PATH"; {runtime.verify(setup)}'
         result = await setup.place.exec(["/bin/sh", "-c", script], env={"HOME": setup.place.home})
         return result.ok
 
     async def check() -> bool:
-        return await answers() and await console.trouble(0.0) == ""
+        return await answers() and await session.trouble(0.0) == ""
 
     async def apply(say: Say) -> None:
         if not await answers():
@@ -176,7 +176,7 @@ def _verification(setup: Setup, runtime: Runtime, console: AgentConsole) -> Cour
                 f"{runtime.title} does not answer with version {runtime.version or '?'}",
                 "repeat its install phase with --from",
             )
-        if trouble := await console.trouble(30.0):
+        if trouble := await session.trouble(30.0):
             raise Refused(trouble, "look at the console")
         say(f"{runtime.title} {runtime.version} runs")
 

@@ -12,8 +12,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TypeAlias
 
-from amtui.bootstrap.console import AgentConsole
 from amtui.bootstrap.jobs import failure
+from amtui.bootstrap.session import Session
 from amtui.errors import AmtuiError, NotFound, Refused, StateGone, Unreachable
 from amtui.model import Untrusted, Worker
 from amtui.providers.base import Place
@@ -81,7 +81,7 @@ async def sleep(place: Place, worker: Worker, *, stop: Stop) -> None:
         raise AmtuiError(f"{worker.name} does not stop: {Untrusted(answer, 'host').for_line()}", "try again")
 
 
-async def wake(place: Place, worker: Worker, *, console: AgentConsole) -> None:
+async def wake(place: Place, worker: Worker, *, session: Session) -> None:
     """Start the console of a sleeping worker again; harmless when it is awake.
 
     Raises `StateGone` when its directory is gone.
@@ -92,6 +92,6 @@ async def wake(place: Place, worker: Worker, *, console: AgentConsole) -> None:
         raise StateGone(
             f"{worker.name} has no launcher in {place.etc} any more", f"amtui bootstrap {worker.name}"
         ) from None
-    if not await console.alive():
-        await console.start(lambda line: None)
+    if not await session.alive():
+        await session.start(lambda line: None)
     await place.provider.files.remove(place.host_id, f"{place.root}/{_ASLEEP}")

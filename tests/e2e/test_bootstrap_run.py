@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from amtui.bootstrap.console import console_of
 from amtui.bootstrap.phases import Plan, plan
 from amtui.bootstrap.runner import run
-from amtui.model import Autonomy, Phase, PhaseStatus, Untrusted, Worker
+from amtui.bootstrap.session import Session
+from amtui.console import server
+from amtui.errors import NotFound
+from amtui.model import MAIN_CONSOLE, Autonomy, Phase, PhaseStatus, Untrusted, Worker
 from amtui.providers.base import Place
 from amtui.providers.local import LocalProvider
 from amtui.runtimes.base import Setup
@@ -64,10 +66,28 @@ def place() -> Iterator[Place]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def session_of(place: Place) -> Session:
+    """The console as the bootstrap needs it, on the real console server."""
+
+    async def alive() -> bool:
+        try:
+            return not server.state_of(await server.request(place, MAIN_CONSOLE, "state")).dead
+        except NotFound:
+            return False
+
+    async def start(say: Callable[[str], None]) -> None:
+        await server.start(place, MAIN_CONSOLE, [f"{place.etc}/launch"], cwd=place.home)
+
+    async def trouble(patience: float) -> str:
+        return "" if await alive() else "no program in the console"
+
+    return Session(alive, start, trouble)
+
+
 def shell_plan(place: Place) -> Plan:
     setup = Setup(worker=WORKER, place=place, workdir=place.home, uid=os.getuid())
     runtime = Shell()
-    return plan(setup, runtime, console_of(setup, runtime))
+    return plan(setup, runtime, session_of(place))
 
 
 async def until(true: Callable[[], object], seconds: float = 10.0) -> None:
