@@ -8,8 +8,6 @@ own endpoints.
 from __future__ import annotations
 
 import asyncio
-import socket
-import ssl
 import time
 from collections.abc import Iterator
 from enum import StrEnum
@@ -175,6 +173,9 @@ def _summary(upstream: Upstream, answers: dict[Wire, _Answer], key: str | None) 
 
 def _cause(error: BaseException, timeout: float) -> str:
     """Why a request failed, from the classes of the exceptions below it, never from their texts."""
+    import socket
+    import ssl
+
     import httpx
 
     chain = list(_chain(error))
