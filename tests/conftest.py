@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from hosts import program
+from hosts import Sshd, SshWorld, program
 
 from amtui.providers.local import LocalProvider
+from amtui.providers.ssh import SshProvider
 
 
 @pytest.fixture(scope="session")
@@ -25,5 +26,24 @@ def tmux_path() -> str:
 async def local_provider(tmp_path: Path) -> AsyncIterator[LocalProvider]:
     """This computer as a substrate, with its workers under the test's own directory."""
     provider = LocalProvider(tmp_path / "machines")
+    yield provider
+    await provider.aclose()
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[SshWorld]:
+    """A private sshd on loopback with the ssh configuration of an operator; its alias is `box`.
+
+    For the command line: set `sshd.environ` in the environment and use the substrate `ssh:box`.
+    """
+    host = Sshd(tmp_path / "sshd").start()
+    yield SshWorld(tmp_path, host)
+    host.stop()
+
+
+@pytest.fixture
+async def ssh_provider(sshd: SshWorld) -> AsyncIterator[SshProvider]:
+    """The ssh substrate on the private sshd; the host id is `box`."""
+    provider = SshProvider(environ=sshd.environ)
     yield provider
     await provider.aclose()
