@@ -16,7 +16,11 @@ ALLOWED = set(string.ascii_lowercase + string.digits + "-")
 
 
 @FIXED
-@given(st.one_of(st.text(max_size=60), st.from_regex(NAME_RULE), st.from_regex(r"[a-z0-9;\n$-]{1,45}")))
+@given(
+    st.one_of(
+        st.text(max_size=60), st.from_regex(NAME_RULE, fullmatch=True), st.from_regex(r"[a-z0-9;\n$-]{1,45}")
+    )
+)
 def test_a_name_that_passes_needs_no_quoting(name: str) -> None:
     if NAME_RULE.match(name):
         assert set(name) <= ALLOWED
