@@ -15,6 +15,9 @@ from amtui.model import SCHEMA, Untrusted, plain
 if TYPE_CHECKING:
     from amtui.ops.base import Chunk, Result
 
+STRING_LIMIT = 1 << 18
+"""Characters of a control string that are waited for; the longest honest ones are clipboards and pictures."""
+
 _STRING_OPENERS = frozenset("]P_^X\x9d\x90\x9f\x9e\x98")
 _GROUND, _ESCAPE, _CONTROL, _STRING, _STRING_ESCAPE = range(5)
 
@@ -26,29 +29,39 @@ class ReaderLeft(Exception):
 class TerminalFilter:
     """Incremental `Untrusted.for_terminal`: the same text comes out however the input is cut.
 
-    It keeps no input, only its state, so an endless control string costs nothing.
+    A control string is held back until it ends. One that never does must not hide what follows it: when it is
+    interrupted, grows over `STRING_LIMIT` or is the last thing sent, its text is shown as text.
     """
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._state = _GROUND
+        self._held: list[str] = []
 
     def feed(self, data: bytes, *, final: bool = False) -> str:
         """Text that is safe to print; what is not complete yet is waited for."""
         kept: list[str] = []
         for char in self._decoder.decode(data, final):
             self._state = self._step(char, kept)
+        if final:
+            self._release(kept)
         return plain("".join(kept))
+
+    def _release(self, kept: list[str]) -> None:
+        kept += self._held
+        self._held.clear()
 
     def _step(self, char: str, kept: list[str]) -> int:
         if char in "\x18\x1a":  # CAN and SUB end any sequence
+            self._held.clear()
             return _GROUND
         if self._state == _STRING:
-            if char in "\x07\x9c":
+            return self._in_string(char, kept)
+        if self._state == _STRING_ESCAPE:
+            if char == "\\":
+                self._held.clear()
                 return _GROUND
-            return _STRING_ESCAPE if char == "\x1b" else _STRING
-        if self._state == _STRING_ESCAPE and char == "\\":
-            return _GROUND
+            self._release(kept)
         if char == "\x1b":
             return _ESCAPE
         if char == "\x9b":
@@ -67,6 +80,18 @@ class TerminalFilter:
         kept.append(char)
         # A control character inside a CSI sequence is executed and the sequence goes on.
         return _CONTROL if self._state == _CONTROL and char < " " else _GROUND
+
+    def _in_string(self, char: str, kept: list[str]) -> int:
+        if char in "\x07\x9c":
+            self._held.clear()
+            return _GROUND
+        if char == "\x1b":
+            return _STRING_ESCAPE
+        self._held.append(char)
+        if len(self._held) > STRING_LIMIT:
+            self._release(kept)
+            return _GROUND
+        return _STRING
 
 
 class Output:
@@ -99,10 +124,12 @@ class Output:
         """Live output of a worker. With `--json` it is part of the final document instead."""
         if self.json:
             return
-        if self.raw or not self._terminal[chunk.stream]:
-            self._write(chunk.data, chunk.stream)
-        elif text := self._filters[chunk.stream].feed(chunk.data):
-            self._write(text.encode("utf-8", "replace"), chunk.stream)
+        # A bootstrap's log is narration: it goes to stderr, beside the phases it belongs to.
+        stream = "stderr" if chunk.stream == "log" else chunk.stream
+        if self.raw or not self._terminal[stream]:
+            self._write(chunk.data, stream)
+        elif text := self._filters[stream].feed(chunk.data):
+            self._write(text.encode("utf-8", "replace"), stream)
 
     def result(self, result: Result) -> None:
         """The end of an operation."""

@@ -1,17 +1,17 @@
-"""The agent of a worker inside its console, judged: does it live, and does it stand at a dialog."""
+"""The agent of a worker inside its console: start it, does it live, does it stand at a dialog."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from amtui.bootstrap.configure import RESUME
-from amtui.bootstrap.console import AgentConsole, console_of
-from amtui.errors import AmtuiError
+from amtui.bootstrap.session import Session
+from amtui.console import server
+from amtui.errors import AmtuiError, Conflict
 from amtui.fleet.look import look
-from amtui.model import AgentStatus
+from amtui.model import MAIN_CONSOLE, AgentStatus, Untrusted
 from amtui.providers.base import Place
 from amtui.runtimes import get as runtime_of
 from amtui.runtimes.base import Setup
@@ -19,25 +19,62 @@ from amtui.runtimes.base import Setup
 if TYPE_CHECKING:
     from amtui.fleet.estate import Estate
 
+COLUMNS, ROWS = 120, 36
+"""Size of a console that nobody has typed in yet."""
 LOOK: Final = 0.3
 """Seconds between two looks at a pane that is coming up."""
+AT_ONCE: Final = 1.0
+"""Seconds within which a program that cannot start has ended."""
 DIALOGS: Final = frozenset({"login", "question", "trust", "onboarding"})
 """Reasons for which a fresh agent is not usable yet."""
 
 
 def launcher(place: Place, *, resume: bool = False) -> tuple[str, ...]:
-    """What tmux runs: one of the two launchers that the bootstrap wrote."""
-    return (f"{place.etc}/{RESUME if resume else 'launch'}",)
+    """What tmux runs: the launcher that the bootstrap wrote, told to resume or not."""
+    return (f"{place.etc}/launch", "resume") if resume else (f"{place.etc}/launch",)
 
 
-def agent_console(estate: Estate, setup: Setup) -> AgentConsole:
-    """The worker's console for a bootstrap; an agent that comes up at a dialog is in trouble."""
-    plain = console_of(setup, runtime_of(setup.worker.runtime))
+def session_of(estate: Estate, setup: Setup, *, resume: bool = False) -> Session:
+    """The worker's main console as a bootstrap asks about it; `resume` says how `start` starts the agent."""
+    place, title = setup.place, runtime_of(setup.worker.runtime).title
+    words = launcher(place, resume=resume)
+
+    async def alive() -> bool:
+        found = await _main(place)
+        return found is not None and not found.dead
+
+    async def start(say: Callable[[str], None]) -> None:
+        try:
+            await server.start(place, MAIN_CONSOLE, words, columns=COLUMNS, rows=ROWS, cwd=setup.workdir)
+            say(f"started {title} at {COLUMNS}×{ROWS}")
+        except Conflict:
+            await server.restart(place, MAIN_CONSOLE, words, cwd=setup.workdir)
+            say(f"started {title} again")
 
     async def trouble(patience: float) -> str:
-        return await plain.trouble(patience) or await _dialog(estate, setup, patience)
+        return await _ended(setup, patience) or await _dialog(estate, setup, patience)
 
-    return replace(plain, trouble=trouble)
+    return Session(alive, start, trouble)
+
+
+async def _main(place: Place) -> server.ConsoleInfo | None:
+    found = await server.consoles(place)
+    return next((console for console in found if console.name == MAIN_CONSOLE), None)
+
+
+async def _ended(setup: Setup, patience: float) -> str:
+    """A program that cannot start has ended within a second of its start."""
+    deadline = time.monotonic() + min(patience, AT_ONCE)
+    while True:
+        found = await _main(setup.place)
+        if found is None:
+            return "its console is not there"
+        if found.dead:
+            status = Untrusted(found.status, "tmux").for_line(12)
+            return f"the {setup.worker.runtime} ended at once with status {status or '?'}"
+        if time.monotonic() >= deadline:
+            return ""
+        await asyncio.sleep(LOOK)
 
 
 async def _dialog(estate: Estate, setup: Setup, patience: float) -> str:

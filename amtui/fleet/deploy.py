@@ -13,7 +13,7 @@ from amtui.bootstrap import gate
 from amtui.bootstrap.bundle import reachable, repository_phase
 from amtui.bootstrap.phases import Plan, plan
 from amtui.bootstrap.runner import progress, run
-from amtui.fleet.agent import agent_console
+from amtui.fleet.agent import session_of
 from amtui.fleet.place import confinement, setup_of
 from amtui.model import Autonomy, Phase, Untrusted, Worker
 from amtui.providers.confinement import available
@@ -133,10 +133,10 @@ async def prepare(estate: Estate, worker: Worker) -> tuple[Worker, Plan]:
     setup = await setup_of(estate, worker)
     extra = (repository_phase(worker, setup.place, estate.paths.cache_dir),) if worker.repo else ()
     runtime = runtime_of(worker.runtime)
-    console = agent_console(estate, setup)
+    session = session_of(estate, setup)
     confine = confinement(worker, setup.place)
     apt = estate.env.get("AMTUI_APT") == "1"
-    return worker, plan(setup, runtime, console, extra=extra, confine=confine, apt=apt)
+    return worker, plan(setup, runtime, session, extra=extra, confine=confine, apt=apt)
 
 
 async def bootstrap(

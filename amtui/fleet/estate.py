@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from amtui.config import Config, Paths, Secrets, load
 from amtui.model import Authority, Worker
-from amtui.providers import Providers
+from amtui.providers.registry import Providers
 from amtui.providers.base import Place
 from amtui.store import Store
 from amtui.upstreams import Upstreams

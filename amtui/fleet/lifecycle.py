@@ -9,7 +9,7 @@ from amtui.bootstrap.bundle import unsaved
 from amtui.bootstrap.configure import Configuration
 from amtui.console import server
 from amtui.errors import AmtuiError, NotFound
-from amtui.fleet.agent import agent_console, launcher
+from amtui.fleet.agent import launcher, session_of
 from amtui.fleet.place import confinement, setup_of, workdir_of
 from amtui.model import MAIN_CONSOLE, UNKNOWN_STATE, Worker
 from amtui.runtimes import get as runtime_of
@@ -58,7 +58,7 @@ async def sleep(estate: Estate, worker: Worker) -> None:
 async def wake(estate: Estate, worker: Worker) -> None:
     """Start a sleeping worker's console again, in its last session where the runtime can."""
     setup = await configure(estate, worker)
-    await remove.wake(setup.place, worker, console=agent_console(estate, setup))
+    await remove.wake(setup.place, worker, session=session_of(estate, setup, resume=True))
     estate.store.update_worker(worker.id, asleep=False)
     estate.store.record(worker.id, "awake", "")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from amtui import agentstate
-from amtui.agentstate import Evidence
 from amtui.errors import AmtuiError
 from amtui.model import MAIN_CONSOLE, UNKNOWN_STATE, AgentState, AgentStatus, Worker
 from amtui.providers.base import Place, Purpose
 
 if TYPE_CHECKING:
+    from amtui.agentstate import Evidence
     from amtui.fleet.estate import Estate
 
 PATIENCE = 15.0

@@ -10,6 +10,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from amtui import agentstate
@@ -86,10 +87,8 @@ class Fleet:
         self._loop.cancel()
         await asyncio.gather(self._loop, return_exceptions=True)
         self._loop = None
-        try:
+        with suppress(StoreError):  # it runs out by itself
             self._estate.store.release_lease("refresh", self._holder)
-        except StoreError:
-            pass  # it runs out by itself
 
     async def refresh(self, worker: Worker | None = None) -> None:
         """Ask about one worker, or all, now; hosts that do not answer keep their last known rows, aged."""
