@@ -126,8 +126,32 @@ class WatchFrame:
     mark: str
 
 
+@dataclass(frozen=True, slots=True)
+class TextFrame:
+    """`T`: lines of facts or of a screen, for whoever asked to read."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeFrame:
+    """`R`: how far a text or key got, and why not further."""
+
+    outcome: str
+    reason: str
+
+
 Frame: TypeAlias = (
-    SnapshotFrame | DataFrame | AckFrame | StateFrame | HistoryFrame | FailureFrame | BeatFrame | WatchFrame
+    SnapshotFrame
+    | DataFrame
+    | AckFrame
+    | StateFrame
+    | HistoryFrame
+    | FailureFrame
+    | BeatFrame
+    | WatchFrame
+    | TextFrame
+    | OutcomeFrame
 )
 
 
@@ -141,8 +165,8 @@ _NUMBER: Final = re.compile(rb"[0-9]{1,16}\Z")
 _WORD: Final = re.compile(rb"[A-Za-z0-9.,_-]{1,64}\Z")
 _SERVER: Final = re.compile(rb"[0-9]{1,10}\.[0-9]{1,16}\Z")
 _OWNER: Final = re.compile(rb"([A-Za-z0-9]{1,32}),([0-9]{1,12})\Z")
-_WORDS: Final = {b"S": 5, b"D": 5, b"B": 4, b"A": 3, b"K": 10, b"H": 8, b"E": 2, b"W": 2}
-_BODIED: Final = frozenset({b"S", b"D", b"B", b"H"})
+_WORDS: Final = {b"S": 5, b"D": 5, b"B": 4, b"A": 3, b"K": 10, b"H": 8, b"E": 2, b"W": 2, b"T": 2, b"R": 3}
+_BODIED: Final = frozenset({b"S", b"D", b"B", b"H", b"T"})
 
 
 def _number(word: bytes, limit: int = MAX_NUMBER) -> int:
@@ -189,6 +213,8 @@ def _state(words: list[bytes]) -> StateFrame:
 
 def _bodied(words: list[bytes], body: bytes) -> Frame:
     tag = words[0]
+    if tag == b"T":
+        return TextFrame(body)
     if tag == b"S":
         cut = _number(words[2], len(body))
         return SnapshotFrame(_number(words[1]), body[:cut], body[cut:], _ack(words[3]))
@@ -215,8 +241,10 @@ def _bodiless(words: list[bytes]) -> Frame:
         return AckFrame(_ack(words[1]), _reason(words[2]))
     if words[0] == b"K":
         return _state(words)
-    if not _WORD.match(words[1]):
+    if not all(_WORD.match(word) for word in words[1:]):
         raise _broken("an unknown word")
+    if words[0] == b"R":
+        return OutcomeFrame(words[1].decode("ascii"), words[2].decode("ascii"))
     word = words[1].decode("ascii")
     return FailureFrame(word) if words[0] == b"E" else WatchFrame(word)
 

@@ -1,4 +1,4 @@
-"""A worker's tmux server as operations: install the helper, start and stop consoles, look once, type once.
+"""A worker's tmux server as operations: start and stop consoles, look once, type once.
 
 Everything here is one exec, or a few, and leaves nothing running on this computer. Views that follow a console are
 `amtui.console.hub`'s.
@@ -6,184 +6,26 @@ Everything here is one exec, or a few, and leaves nothing running on this comput
 
 from __future__ import annotations
 
-import base64
-import binascii
-import gzip
 import hashlib
-import os
-import re
+import secrets
 from collections.abc import Sequence
-from functools import lru_cache
-from importlib import resources
+from dataclasses import dataclass
 from typing import Final
-from weakref import WeakKeyDictionary
 
-from amtui.console.protocol import FailureFrame, Frame, StateFrame, parse
-from amtui.emulator.snapshot import SNAPSHOT_FORMAT
-from amtui.errors import (
-    AmtuiError,
-    Conflict,
-    DiskFull,
-    MissingTool,
-    NotFound,
-    ProtocolError,
-    Refused,
-    StateGone,
-    Unreachable,
-    UsageError,
-)
-from amtui.model import Untrusted
-from amtui.providers.base import Cap, Place, Provider, Purpose
+from amtui.console import helper
+from amtui.console.guard import Guard, key_words
+from amtui.console.helper import install, request
+from amtui.console.protocol import Frame as ReplyFrame
+from amtui.console.protocol import OutcomeFrame, StateFrame, TextFrame
+from amtui.emulator.snapshot import parse_rows
+from amtui.errors import ExecTimeout, ProtocolError, StreamBroken, UsageError
+from amtui.providers.base import Place, Purpose
 
 HISTORY_LIMIT: Final = 50_000
 """Rows of history tmux keeps for a console unless told otherwise."""
 
-_SAFE_PATH: Final = re.compile(r"/[^'\"#%$`\\;{}\x00-\x1f\x7f]*\Z")
-_CONSOLE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
-_INSTALL: Final = """set -u; umask 077
-same() { [ "$( { sha256sum || shasum -a 256; } <"$1" 2>/dev/null | cut -c1-64)" = "$2" ]; }
-if [ -r "$1" ] && same "$1" "$2"; then exit 0; fi
-mkdir -p "${1%/*}" || exit 73
-printf %s "$3" | base64 -d | gzip -dc >"$1.$$" || { rm -f "$1.$$"; exit 73; }
-mv -f "$1.$$" "$1" && same "$1" "$2" || exit 74
-"""
-
-_installed: WeakKeyDictionary[Provider, set[tuple[str, str]]] = WeakKeyDictionary()
-
-
-@lru_cache(maxsize=1)
-def helper_source() -> bytes:
-    """The helper as it is installed: its source with the snapshot's fields filled in."""
-    source = resources.files("amtui.console").joinpath("remote/amc").read_text(encoding="utf-8")
-    return source.replace("@FIELDS@", SNAPSHOT_FORMAT).encode()
-
-
-@lru_cache(maxsize=1)
-def _packed() -> tuple[str, str]:
-    """sha256 of the helper and its compressed form as one safe argument."""
-    source = helper_source()
-    digest = hashlib.sha256(source).hexdigest()
-    return digest, base64.b64encode(gzip.compress(source, 9, mtime=0)).decode()
-
-
-def helper_path(place: Place) -> str:
-    """Where the helper of this version stands on the host."""
-    return f"{place.bin}/amc-{_packed()[0][:8]}"
-
-
-def _check(place: Place, console: str) -> None:
-    for path in (place.base, place.root, place.socket):
-        if not _SAFE_PATH.match(path):
-            raise UsageError(
-                f"the directory {path!r} has characters that shells and tmux read as orders",
-                "put amtui's state directory somewhere plainer (AMTUI_STATE_DIR)",
-            )
-    if len(os.fsencode(place.socket)) > 100:
-        raise UsageError(f"the socket path {place.socket} is longer than 100 bytes")
-    if not _CONSOLE.match(console):
-        raise UsageError(f"{console!r} is no name for a console", "use letters, digits, - and _")
-
-
-async def install(place: Place) -> str:
-    """Bring the helper to the host unless the same bytes are there. Returns its path.
-
-    Raises `DiskFull`, `StateGone` when what was written does not read back, and what exec raises.
-    """
-    _check(place, "x")
-    path = helper_path(place)
-    digest, packed = _packed()
-    done = await place.exec(
-        ["/bin/sh", "-c", _INSTALL, "sh", path, digest, packed], timeout=30, purpose=Purpose.CONSOLE
-    )
-    if done.exit_code == 73:
-        raise DiskFull("the console helper could not be written", "is the disk full or the home read-only?")
-    if not done.ok:
-        raise StateGone("the console helper on the host is not what was written")
-    _installed.setdefault(place.provider, set()).add((place.host_id, place.base))
-    return path
-
-
-def request_argv(place: Place, console: str, verb: str, *words: str) -> list[str]:
-    """The command line of one request to the helper."""
-    tail = [place.run(console), place.socket, console]
-    start = ["/bin/sh", helper_path(place)]
-    if Cap.BINARY_OUTPUT not in place.provider.caps:
-        return [*start, "armour", *tail, verb, *words]
-    return [*start, verb, *tail, *words]
-
-
-async def ensure_installed(place: Place) -> None:
-    """Install once for each host and process."""
-    if (place.host_id, place.base) not in _installed.get(place.provider, set()):
-        await install(place)
-
-
-async def request(
-    place: Place,
-    console: str,
-    verb: str,
-    *words: str,
-    stdin: bytes | None = None,
-    timeout: float = 30.0,
-    purpose: Purpose = Purpose.CONSOLE,
-) -> list[Frame]:
-    """Ask the helper once and return the frames of its reply.
-
-    Raises `ProtocolError`, what exec raises, and for an `E` frame the error of its reason: `NotFound` (no such
-    console), `DiskFull`, `MissingTool`, `Conflict` (exists already), `Refused`.
-    """
-    _check(place, console)
-    await ensure_installed(place)
-    for attempt in (1, 2):
-        argv = request_argv(place, console, verb, *words)
-        done = await place.exec(argv, stdin=stdin, timeout=timeout, purpose=purpose)
-        if done.stdout or done.ok:
-            break
-        if attempt == 2:
-            raise Unreachable(
-                "the console helper does not run on the host: "
-                + Untrusted(done.stderr, "helper").for_line(120),
-                op="console",
-            )
-        await install(place)  # its directory was removed behind our back
-    frames = parse(_unarmoured(place, done.stdout))
-    for frame in frames:
-        if isinstance(frame, FailureFrame):
-            raise failure(frame.reason, console, Untrusted(done.stderr, "tmux").for_line(160))
-    return frames
-
-
-def _unarmoured(place: Place, data: bytes) -> bytes:
-    if Cap.BINARY_OUTPUT in place.provider.caps:
-        return data
-    try:
-        return base64.b64decode(data, validate=True)
-    except binascii.Error:
-        raise ProtocolError("the console helper sent what is no base64", op="console") from None
-
-
-def failure(reason: str, console: str, detail: str = "") -> AmtuiError:
-    """The error for the reason of an `E` frame."""
-    if reason == "gone":
-        return NotFound(f"no console {console}", "`amtui restart NAME` starts it", op="console")
-    if reason == "disk":
-        return DiskFull("no space left in the worker's run directory", "free some space on the host")
-    if reason == "tmux":
-        return MissingTool("tmux is not on the host", "install the package tmux there")
-    if reason == "exists":
-        return Conflict(f"console {console} is running already", op="console")
-    if reason == "socket-dir":
-        return Refused(
-            "the directory of tmux sockets belongs to somebody else or others may enter it",
-            "remove it, or have its owner make it 0700",
-        )
-    if reason == "start":
-        return AmtuiError(f"tmux did not start the program: {detail or 'no reason given'}")
-    return ProtocolError(f"the console helper refused the request: {reason}", op="console")
-
-
-def state_of(frames: Sequence[Frame]) -> StateFrame:
+def state_of(frames: Sequence[ReplyFrame]) -> StateFrame:
     """The last `K` frame of a reply. Raises `ProtocolError` when there is none."""
     for frame in reversed(frames):
         if isinstance(frame, StateFrame):
@@ -230,10 +72,221 @@ async def stop(place: Place) -> None:
 
     Nothing there is success.
     """
-    _check(place, "x")
-    await ensure_installed(place)
-    argv = ["/bin/sh", helper_path(place), "stop", f"{place.root}/run", place.socket, "all"]
+    helper.check_place(place, "x")
+    await helper.ensure_installed(place)
+    argv = helper.request_argv(place, helper.ALL, "stop")
     done = await place.exec(argv, timeout=30)
     if not done.ok:
         await install(place)
         await place.exec(argv, timeout=30)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleInfo:
+    """One console as tmux describes it now. Names and titles come from the worker: show them as `Untrusted`."""
+
+    name: str
+    dead: bool
+    status: str
+    """Exit status of a dead program, or empty."""
+    pane_pid: int
+    epoch: int
+    server: str
+    command: str
+    """Program in the foreground."""
+    columns: int
+    lines: int
+    alternate: bool
+    cursor_x: int
+    cursor_y: int
+    cursor_hidden: bool
+    history: int
+    """Rows that scrolled off and are kept."""
+    activity: float
+    """Unix time of the last output."""
+    scrolled: bool
+    """Somebody reads its history in tmux's copy mode."""
+    title: str
+
+    @property
+    def program(self) -> tuple[str, int, int]:
+        """Which program in which server: equal as long as it is the same one."""
+        return (self.server, self.pane_pid, self.epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One look at a console: the rows of its screen as text and as tmux's own escape sequences, and its facts.
+
+    Everything in it was written by the worker.
+    """
+
+    info: ConsoleInfo
+    rows: tuple[str, ...]
+    ansi: tuple[bytes, ...]
+    """Attributes run on from row to row."""
+
+    @property
+    def columns(self) -> int:
+        return self.info.columns
+
+    @property
+    def lines(self) -> int:
+        return self.info.lines
+
+    @property
+    def cursor_x(self) -> int:
+        return self.info.cursor_x
+
+    @property
+    def cursor_y(self) -> int:
+        return self.info.cursor_y
+
+    @property
+    def cursor_hidden(self) -> bool:
+        return self.info.cursor_hidden
+
+    @property
+    def alternate(self) -> bool:
+        return self.info.alternate
+
+    @property
+    def title(self) -> str:
+        return self.info.title
+
+    @property
+    def dead(self) -> bool:
+        return self.info.dead
+
+    @property
+    def command(self) -> str:
+        return self.info.command
+
+    @property
+    def program(self) -> tuple[str, int, int]:
+        return self.info.program
+
+
+@dataclass(frozen=True, slots=True)
+class SendOutcome:
+    """How far a text or key got: `submitted`, `typed` (not entered), `refused`, `unknown`; `reason` says why.
+
+    `prompt` means that something on the screen forbade it, `changed` that something expected was not there,
+    `dead` that the program has exited, `lost` that no answer came.
+    """
+
+    outcome: str
+    reason: str = ""
+
+
+def _info(line: bytes) -> ConsoleInfo:
+    words = line.decode("utf-8", "replace").split("\t", 16)
+    try:
+        return ConsoleInfo(
+            name=words[0],
+            dead=words[1] == "1",
+            status=words[2],
+            pane_pid=int(words[3]),
+            epoch=int(words[4]),
+            server=words[5],
+            command=words[6],
+            columns=int(words[7]),
+            lines=int(words[8]),
+            alternate=words[9] == "1",
+            cursor_x=int(words[10]),
+            cursor_y=int(words[11]),
+            cursor_hidden=words[12] == "0",
+            history=int(words[13]),
+            activity=float(words[14] or 0),
+            scrolled=words[15] not in ("", "0"),
+            title=words[16],
+        )
+    except (ValueError, IndexError):
+        raise ProtocolError("the console helper described a console in no known way", op="console") from None
+
+
+def _text(frames: Sequence[ReplyFrame]) -> bytes:
+    for frame in frames:
+        if isinstance(frame, TextFrame):
+            return frame.data
+    raise ProtocolError("the console helper sent no text", op="console")
+
+
+async def consoles(place: Place) -> list[ConsoleInfo]:
+    """Every console of the worker, running or dead; none when it has no tmux server."""
+    frames = await request(place, helper.ALL, "list", purpose=Purpose.PROBE)
+    return [_info(line) for line in _text(frames).splitlines()]
+
+
+async def capture(place: Place, console: str) -> Frame:
+    """Look at a console once, without following, resizing or disturbing it. Raises `NotFound`."""
+    body = _text(await request(place, console, "show", purpose=Purpose.PROBE))
+    facts, _, rest = body.partition(b"\n")
+    info = _info(facts)
+    ansi = tuple(rest.split(b"\n")[: info.lines])
+    rows = tuple(row.text for row in parse_rows(ansi, info.columns))
+    return Frame(info, rows, ansi)
+
+
+async def probe(place: Place, rows: int = 5) -> bytes:
+    """The machine and each console with its signals and last `rows` lines, tab-separated; see docs/protocol.md."""
+    helper.check_place(place, "x")
+    return _text(await request(place, helper.ALL, "probe", str(rows), purpose=Purpose.PROBE))
+
+
+async def send(
+    place: Place,
+    console: str,
+    text: str,
+    *,
+    enter: bool = True,
+    guard: Guard | None = None,
+    id: str = "",  # noqa: A002 - the word on the command line
+) -> SendOutcome:
+    """Paste `text` (bracketed when the program asked), wait for its echo or 300 ms, press Enter.
+
+    tmux evaluates the guard in the turn that pastes, and again in the turn that presses Enter. The same `id`
+    never types twice, whatever was lost on the way. Raises `NotFound` when there is no such console.
+    """
+    guard = guard or Guard()
+    words = (_once(id), guard.condition(), "1" if enter else "0")
+    return await _until_told(place, console, guard, "say", words, text.encode())
+
+
+async def keys(
+    place: Place,
+    console: str,
+    names: Sequence[str],
+    guard: Guard | None = None,
+    *,
+    id: str = "",  # noqa: A002
+) -> SendOutcome:
+    """Press keys by tmux's names (`Enter Up C-c F5`) or as single characters, in one turn with the guard.
+
+    Raises `UsageError` for an unknown name, `NotFound` when there is no such console.
+    """
+    guard = guard or Guard()
+    return await _until_told(
+        place, console, guard, "press", (_once(id), guard.condition(), *key_words(names)), None
+    )
+
+
+def _once(key: str) -> str:
+    return f"once{hashlib.sha256(key.encode()).hexdigest()[:16]}" if key else f"once{secrets.token_hex(8)}"
+
+
+async def _until_told(
+    place: Place, console: str, guard: Guard, verb: str, words: tuple[str, ...], stdin: bytes | None
+) -> SendOutcome:
+    """Ask, and ask again when no answer came: the id makes that harmless."""
+    for _ in range(3):
+        try:
+            frames = await request(
+                place, console, verb, *words, stdin=stdin, timeout=15.0, purpose=Purpose.USER
+            )
+        except (ExecTimeout, StreamBroken, ProtocolError):
+            continue
+        for frame in frames:
+            if isinstance(frame, OutcomeFrame):
+                return SendOutcome(frame.outcome, guard.reason(frame.reason))
+    return SendOutcome("unknown", "lost")

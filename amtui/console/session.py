@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from amtui.console import server
+from amtui.console import helper
 from amtui.console.input import Outbox
 from amtui.console.protocol import (
     AckFrame,
@@ -326,7 +326,7 @@ class Session:
         """One request with the session's deadline; measures the round trip when nothing is waited for."""
         began = self.clock()
         deadline = self.timing.deadline + wait + 2 * (self.status.rtt or 0.0)
-        frames = await server.request(self.place, self.console, verb, *words, stdin=stdin, timeout=deadline)
+        frames = await helper.request(self.place, self.console, verb, *words, stdin=stdin, timeout=deadline)
         if not wait:
             self.measure(self.clock() - began)
         return frames

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from amtui.console import server
+from amtui.console import helper
 from amtui.console.input import Batch
 from amtui.console.protocol import BeatFrame, FailureFrame, Frame, FrameReader
 from amtui.console.session import Link, Session
@@ -30,7 +30,7 @@ def best_level(session: Session) -> str:
 
 
 def _command(session: Session, verb: str, *words: str) -> Command:
-    argv = server.request_argv(session.place, session.console, verb, *words)
+    argv = helper.request_argv(session.place, session.console, verb, *words)
     return Command(argv=argv, timeout=None, max_output=1 << 62)
 
 
@@ -79,7 +79,7 @@ async def follow_polls(session: Session) -> None:
 
 async def _take(session: Session, frame: Frame) -> None:
     if isinstance(frame, FailureFrame):
-        raise server.failure(frame.reason, session.console)
+        raise helper.failure(frame.reason, session.console)
     if session.apply(frame):
         await session.resync()
 
@@ -245,7 +245,7 @@ class Typist:
             frame = await self.channel.send(line, session.timing.deadline)
             session.measure(session.clock() - began)
             if isinstance(frame, FailureFrame):
-                raise server.failure(frame.reason, session.console)
+                raise helper.failure(frame.reason, session.console)
             return [frame]
         echo = "0" if session.status.level == "L3" else str(session.timing.echo)
         return await session.ask("input", *head, echo, *tail, wait=float(echo))
@@ -355,7 +355,7 @@ class Tail:
             channel = self.typist.channel = KeyChannel(session)
             began = session.clock()
             with suppress(AmtuiError, TimeoutError, OSError):
-                await server.ensure_installed(session.place)
+                await helper.ensure_installed(session.place)
                 await self._while_wanted(channel.run)
             self.typist.channel = None
             failures = 0 if session.clock() - began > 5.0 else failures + 1
