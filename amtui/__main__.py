@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from amtui.cli.launch import Launch
+
+ESCAPE_MILLISECONDS = "25"
+"""How long Textual waits whether an Escape begins a sequence; its own default is felt in every editor."""
 
 
 def main() -> None:
@@ -20,24 +24,35 @@ def main() -> None:
 def start(launch: Launch) -> int:
     """Run the front end that the command line asked for, and return the exit code."""
     from amtui.cli import diagnostics
+    from amtui.errors import AmtuiError
 
     if launch.front != "tui":
         return diagnostics.refuse(f"there is no {launch.front} front end yet", "see `amtui --help`", 2)
-    from amtui.errors import AmtuiError
+    import asyncio
 
     try:
-        from amtui.app import run_app
-
-        code: int = run_app(
-            launch.env, read_only=launch.read_only, focus=launch.focus or None, bare=launch.bare
-        )
-        return code
+        return asyncio.run(full_screen(launch))
     except AmtuiError as error:
         return diagnostics.report(error)
     except KeyboardInterrupt:
         return diagnostics.INTERRUPTED
     except Exception as error:
         return diagnostics.crashed(error, launch.env)
+
+
+async def full_screen(launch: Launch) -> int:
+    """Open the estate, show the application until the person leaves, close the estate. Agents keep running."""
+    os.environ.setdefault("ESCDELAY", ESCAPE_MILLISECONDS)  # read when Textual is imported
+    from amtui.app import AmtuiApp
+    from amtui.ops.context import Context
+
+    context = Context.open(launch.env, read_only=launch.read_only, terminal=True)
+    try:
+        app = AmtuiApp(context, worker=launch.focus)
+        await app.run_async()
+        return app.return_code or 0
+    finally:
+        await context.aclose()
 
 
 if __name__ == "__main__":

@@ -22,15 +22,15 @@ _SOURCES: dict[str, tuple[str, dict[str, Any], str, str]] = {
 }
 """Kind of name: the operation that lists it, its parameters, and where the names stand in its document."""
 
-SUBSTRATES = ("local", "ssh:")
-"""What completion offers for a substrate; a host after `ssh:` is the user's to name."""
+FIXED = {"substrate": ("local", "ssh:"), "runtime": ("shell", "claude", "codex")}
+"""Words that are always the same; a host after `ssh:` is the user's to name."""
 
 
 def of(field: Field) -> Completer | None:
     """The completer of a parameter, if it has one."""
     kind = field.arg.complete
-    if kind == "substrate":
-        return _static(SUBSTRATES)
+    if kind in FIXED:
+        return _static(FIXED[kind])
     return _names(kind) if kind in _SOURCES else None
 
 

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from amtui.cli import diagnostics
 from amtui.cli.options import Options
@@ -24,7 +24,7 @@ from amtui.ops.base import Progress, Result
 from amtui.ops.context import Context
 
 if TYPE_CHECKING:
-    from amtui.console.hub import ConsoleHandle
+    from amtui.console.hub import ConsoleHandle, TypingHandle
 
 PATIENCE = 30.0
 """Seconds in which a console must show what is expected of it."""
@@ -71,7 +71,7 @@ async def _live(context: Context, name: str, steps: list[dict[str, Any]], output
             raise WaitTimeout(f"phases not finished: {', '.join(unfinished)}", f"amtui bootstrap {name}")
         told(f"{len(phases)} phases done")
     async with _step("attach", steps, output) as told:
-        console = await context.open_console(name, authority=Authority.TYPE)
+        console = cast("TypingHandle", await context.open_console(name, authority=Authority.TYPE))
         await console.ready(PATIENCE)
         told(f"{console.status.columns}×{console.status.rows}, {console.status.level}")
     try:

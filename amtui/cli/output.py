@@ -131,6 +131,12 @@ class Output:
         elif text := self._filters[stream].feed(chunk.data):
             self._write(text.encode("utf-8", "replace"), stream)
 
+    def finish(self) -> None:
+        """No more chunks come: what was held back as the beginning of a control string is shown."""
+        for stream, through in self._filters.items():
+            if text := through.feed(b"", final=True):
+                self._write(text.encode("utf-8", "replace"), stream)
+
     def result(self, result: Result) -> None:
         """The end of an operation."""
         if self.json:

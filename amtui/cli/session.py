@@ -61,4 +61,5 @@ async def _run(op: Op, values: dict[str, Any], options: Options, output: Output)
                     last = item
     finally:
         await context.aclose()
+        output.finish()
     return last
