@@ -15,6 +15,7 @@ set -u
 umask 077
 LC_ALL=C
 export LC_ALL
+grace=${AMTUI_GRACE:-80}
 
 # Start time of a live process into $began; false for a dead one or a zombie.
 started() {
@@ -46,7 +47,7 @@ members() {
 
 pause() { sleep 0.05 2>/dev/null || sleep 1; }
 
-# TERM, five seconds of grace, KILL.
+# TERM, about five seconds of grace, KILL.
 end_session() {
     members "$1" || return 0
     # shellcheck disable=SC2086 # a list of process ids
@@ -55,8 +56,8 @@ end_session() {
     while members "$1"; do
         tries=$((tries + 1))
         # shellcheck disable=SC2086
-        [ "$tries" -lt 100 ] || kill -KILL $alive 2>/dev/null
-        [ "$tries" -lt 200 ] || return 1
+        [ "$tries" -lt "$grace" ] || kill -KILL $alive 2>/dev/null
+        [ "$tries" -lt $((grace + 100)) ] || return 1
         pause
     done
 }
