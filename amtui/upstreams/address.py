@@ -45,7 +45,7 @@ def normalise(url: str) -> str:
         raise UsageError("the base URL contains a query or fragment", "give the address without ? and #")
     if port == 0:
         raise UsageError("the base URL has no usable port", _EXAMPLE)
-    authority = _host(host)
+    authority = _host(host, bracketed="[" in parts.netloc)
     if port is not None and port != _PORTS[parts.scheme]:
         authority += f":{port}"
     return urlunsplit((parts.scheme, authority, _path(parts.path), "", ""))
@@ -65,8 +65,8 @@ def loopback(base_url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _host(host: str) -> str:
-    if ":" in host:
+def _host(host: str, *, bracketed: bool) -> str:
+    if bracketed:
         try:
             return f"[{ipaddress.IPv6Address(host).compressed}]"
         except ValueError as error:

@@ -140,12 +140,15 @@ class Upstreams:
 
 def _put(document: TOMLDocument, name: str, values: dict[str, Any]) -> None:
     import tomlkit
+    import tomlkit.items
 
     if SECTION not in document:
         document[SECTION] = tomlkit.table(is_super_table=True)
-    table = tomlkit.table()
+    section: Any = document[SECTION]
+    inline = isinstance(section, tomlkit.items.InlineTable)
+    table = tomlkit.inline_table() if inline else tomlkit.table()
     table.update(values)
-    document[SECTION][name] = table
+    section[name] = table
 
 
 def _drop(document: TOMLDocument, name: str) -> None:

@@ -152,10 +152,19 @@ def _judge(response: httpx.Response, key: str | None) -> _Answer:
     if status in _GONE:
         return _Answer(WireState.UNREACHABLE, f"the service behind the address does not answer ({status})")
     if 300 <= status < 400:
-        target = urlsplit(response.headers.get("location", "")).hostname or "another address"
-        host = Untrusted(target, "upstream").for_line(80)
-        return _Answer(WireState.ABSENT, f"it redirects to {host} ({status}); use that address as base URL")
+        return _Answer(
+            WireState.ABSENT, f"it redirects to {_target(response)} ({status}); give that address instead"
+        )
     return _Answer(WireState.PRESENT, f"offered ({status})")
+
+
+def _target(response: httpx.Response) -> str:
+    """Host of a redirect, for a person; what is not an address is not repeated."""
+    try:
+        host = urlsplit(response.headers.get("location", "")).hostname or ""
+    except ValueError:
+        host = ""
+    return Untrusted(host, "upstream").for_line(80) or "another address"
 
 
 def _summary(upstream: Upstream, answers: dict[Wire, _Answer], key: str | None) -> str:
@@ -192,7 +201,7 @@ def _cause(error: BaseException, timeout: float) -> str:
     if isinstance(error, httpx.ProxyError):
         return "the proxy refused"
     if isinstance(error, httpx.RemoteProtocolError):
-        return "what answers there does not speak HTTP"
+        return "what answers there does not speak proper HTTP"
     if isinstance(error, httpx.ReadError | httpx.WriteError | httpx.CloseError):
         return "the connection broke"
     if isinstance(error, httpx.ConnectError):
