@@ -125,10 +125,13 @@ def test_a_store_from_the_future_is_left_alone(operator: Operator) -> None:
     operator.do("ls")
     path = operator.state / "amtui.db"
     with sqlite3.connect(path) as db:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
         db.execute("PRAGMA user_version = 9999")
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = path.read_bytes()
     said = operator.refused("ls", code=1)
     assert "newer" in said
     assert path.read_bytes() == before
     with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 1")
+        db.execute(f"PRAGMA user_version = {version}")
