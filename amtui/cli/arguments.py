@@ -63,10 +63,13 @@ def _argument(field: Field) -> click.Argument:
 
 
 def _option(field: Field) -> click.Option:
+    names = [field.flag, field.name]
+    if not field.flag.startswith("--"):
+        names.insert(1, "--" + field.name.replace("_", "-"))
     if field.type is bool:
-        return click.Option([field.flag, field.name], is_flag=True, default=False, help=_sentence(field))
+        return click.Option(names, is_flag=True, default=False, help=_sentence(field))
     return click.Option(
-        [field.flag, field.name],
+        names,
         required=field.required,
         multiple=field.many,
         default=None,

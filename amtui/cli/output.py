@@ -10,6 +10,8 @@ import codecs
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import msgspec
+
 from amtui.model import SCHEMA, Untrusted, plain
 
 if TYPE_CHECKING:
@@ -94,6 +96,14 @@ class TerminalFilter:
         return _STRING
 
 
+def _versioned(data: Any) -> dict[str, Any]:
+    """Data as a JSON object that tells its schema."""
+    built = msgspec.to_builtins(data)
+    if not isinstance(built, dict):
+        built = {"data": built} if built is not None else {}
+    return built if "schema" in built or "$schema" in built else {"schema": SCHEMA, **built}
+
+
 class Output:
     """Stdout (and the stderr half of a worker's output) for one call."""
 
@@ -121,8 +131,10 @@ class Output:
             raise ReaderLeft from None
 
     def chunk(self, chunk: Chunk) -> None:
-        """Live output of a worker. With `--json` it is part of the final document instead."""
+        """Live output. With `--json` it is a line of its own where it is a record, else part of the final document."""
         if self.json:
+            if chunk.record is not None:
+                self._line(chunk.record)
             return
         # A bootstrap's log is narration: it goes to stderr, beside the phases it belongs to.
         stream = "stderr" if chunk.stream == "log" else chunk.stream
@@ -154,13 +166,10 @@ class Output:
 
     def document(self, data: Any) -> None:
         """One JSON document with the version of its schema."""
-        import msgspec
+        self._write(msgspec.json.format(msgspec.json.encode(_versioned(data)), indent=2) + b"\n")
 
-        built = msgspec.to_builtins(data)
-        if not isinstance(built, dict):
-            built = {"data": built} if built is not None else {}
-        document = built if "schema" in built or "$schema" in built else {"schema": SCHEMA, **built}
-        self._write(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    def _line(self, record: Any) -> None:
+        self._write(msgspec.json.encode(_versioned(record)) + b"\n")
 
     def error(self, message: str, hint: str, exit_code: int) -> None:
         """With `--json`, a program learns of a failure on stdout too; people read stderr."""

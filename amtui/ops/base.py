@@ -81,6 +81,8 @@ class Chunk(NamedTuple):
 
     data: bytes
     stream: str = "stdout"
+    record: Any = None
+    """The same as data, for operations that go on and on: one line of JSON each under `--json`."""
 
 
 Yield: TypeAlias = Progress | Chunk | Result

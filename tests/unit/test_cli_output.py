@@ -154,6 +154,16 @@ def test_every_document_has_a_schema(data: object, expected: object) -> None:
     assert streams.document == expected
 
 
+def test_what_goes_on_and_on_is_a_line_of_json_each() -> None:
+    streams = Streams(json=True)
+    for name in "ab":
+        streams.output.chunk(Chunk(b"text", record=Fact(name)))
+    assert [json.loads(line) for line in streams.stdout.getvalue().splitlines()] == [
+        {"schema": 1, "name": "a"},
+        {"schema": 1, "name": "b"},
+    ]
+
+
 def test_an_error_is_a_document_for_programs_only() -> None:
     program, person = Streams(json=True), Streams()
     for streams in (program, person):

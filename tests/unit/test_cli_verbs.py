@@ -36,7 +36,7 @@ class Echo(Struct, frozen=True, kw_only=True):
     count: Annotated[int, Arg("how many")] = 1
     patience: Annotated[float | None, Arg("how long")] = None
     place: Annotated[str, Arg("where", flag="--at", metavar="PLACE")] = ""
-    loud: Annotated[bool, Arg("shout")] = False
+    loud: Annotated[bool, Arg("shout", flag="-l")] = False
 
 
 class Command(Struct, frozen=True, kw_only=True):
