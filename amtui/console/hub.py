@@ -80,6 +80,14 @@ class ConsoleHandle:
         """Wait for the first picture. Raises TimeoutError, or `NotFound` when there is no such console."""
         await self._session.ready(timeout)
 
+    async def history(self, first: int, count: int) -> int:
+        """See to it that rows `first` … `first + count` stand in `screen.history`, as far as tmux has them.
+
+        Rows are named by the screen's absolute numbers. Returns the number of the oldest row there is now; where
+        output was lost a row `— output not kept —` stands. Raises what exec raises.
+        """
+        return await self._session.history(first, count)
+
     async def release(self) -> None:
         """This view is over; the last one ends the session."""
         for stop in self._unlisten:

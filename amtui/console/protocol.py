@@ -84,6 +84,7 @@ class StateFrame:
     owner_until: int
     """Unix seconds on the worker's clock."""
     piped: bool
+    history_limit: int
 
     @property
     def program(self) -> tuple[str, int, int]:
@@ -165,7 +166,7 @@ _NUMBER: Final = re.compile(rb"[0-9]{1,16}\Z")
 _WORD: Final = re.compile(rb"[A-Za-z0-9.,_-]{1,64}\Z")
 _SERVER: Final = re.compile(rb"[0-9]{1,10}\.[0-9]{1,16}\Z")
 _OWNER: Final = re.compile(rb"([A-Za-z0-9]{1,32}),([0-9]{1,12})\Z")
-_WORDS: Final = {b"S": 5, b"D": 5, b"B": 4, b"A": 3, b"K": 10, b"H": 8, b"E": 2, b"W": 2, b"T": 2, b"R": 3}
+_WORDS: Final = {b"S": 5, b"D": 5, b"B": 4, b"A": 3, b"K": 11, b"H": 8, b"E": 2, b"W": 2, b"T": 2, b"R": 3}
 _BODIED: Final = frozenset({b"S", b"D", b"B", b"H", b"T"})
 
 
@@ -208,6 +209,7 @@ def _state(words: list[bytes]) -> StateFrame:
         owner=owner[1].decode() if owner else "",
         owner_until=int(owner[2]) if owner else 0,
         piped=words[9] == b"1",
+        history_limit=_number(words[10]),
     )
 
 

@@ -20,14 +20,16 @@ from amtui.console.protocol import (
     BeatFrame,
     DataFrame,
     Frame,
+    HistoryFrame,
     Position,
     SnapshotFrame,
     StateFrame,
     merge,
 )
-from amtui.emulator import Screen, Stream
-from amtui.emulator.snapshot import load_snapshot
-from amtui.errors import NotFound
+from amtui.console.scrollback import Fetched, join_by_content, join_numbered, read, settle, trimmed
+from amtui.emulator import Row, Screen, Stream
+from amtui.emulator.snapshot import BadSnapshot, load_snapshot
+from amtui.errors import AmtuiError, NotFound, ProtocolError
 from amtui.providers.base import Place
 
 SLICE: Final = 8 << 10
@@ -36,6 +38,10 @@ BACKLOG: Final = 128 << 10
 """Unfed bytes at which the rest is dropped for a snapshot: nobody reads what scrolls by that fast."""
 CHUNK_WAIT: Final = 64 << 10
 """Unfed bytes at which the reader stops reading."""
+_VERIFY: Final = 20
+"""Rows of ours that are fetched again to see whether numbers still agree."""
+_JOINS: Final = 3
+"""Attempts to join history while output goes on."""
 
 
 class Link(StrEnum):
@@ -68,8 +74,8 @@ class ConsoleStatus:
     rows: int = 24
     size_owner: str = ""
     """Who sized the console: empty, `me`, or another client's name."""
-    unacked: bytes = b""
-    """Typed and not yet known to be accepted."""
+    unacked: int = 0
+    """Bytes typed and not yet known to be accepted."""
     generation: int = 0
     refused: bytes = b""
     """Keys that no program got, to be shown, never typed again."""
@@ -156,6 +162,12 @@ class Session:
         self._listeners: set[Callable[[], None]] = set()
         self.wanted: tuple[int, int] | None = None
         """Size the typing view last asked for."""
+        self.held: list[Row] = []
+        """Rows seen before a snapshot that skipped output at tmux's history limit."""
+        self._joined: Position | None = None
+        """Where we stood when everything tmux holds was joined: until output comes there is nothing older."""
+        self._poison: AmtuiError | None = None
+        self._looking_back = asyncio.Lock()
         self._fresh = asyncio.Event()
         """Set once a snapshot was loaded."""
 
@@ -204,6 +216,9 @@ class Session:
         Raises `ProtocolError` for what the protocol does not allow.
         """
         self.heard = self.clock()
+        if self._poison is not None:
+            poison, self._poison = self._poison, None
+            raise poison
         if isinstance(frame, SnapshotFrame | DataFrame):
             self.acknowledge(frame.ack)
             return self._merge(frame)
@@ -272,12 +287,12 @@ class Session:
             self.refuse("dead")
             return
         self.typed.set()
-        self.note(unacked=self.outbox.unacked)
+        self.note(unacked=len(self.outbox.unacked))
 
     def acknowledge(self, ack: int | None) -> None:
         """The worker's tmux has accepted input up to `ack`."""
         if self.outbox.acknowledge(ack):
-            self.note(unacked=self.outbox.unacked)
+            self.note(unacked=len(self.outbox.unacked))
 
     def refuse(self, reason: str) -> None:
         """What is unacknowledged reached nobody and will not be typed again."""
@@ -285,7 +300,7 @@ class Session:
         self.typed.set()
         if lost:
             kept = (self.status.refused + lost)[-4096:]
-            self.note(unacked=b"", refused=kept, refusal=reason)
+            self.note(unacked=0, refused=kept, refusal=reason)
 
     # ---- the one task that feeds
 
@@ -296,7 +311,7 @@ class Session:
             while self.feed.items:
                 item = self.feed.items.popleft()
                 if isinstance(item, SnapshotFrame):
-                    load_snapshot(self.screen, self.stream, item.snapshot)
+                    self._load(item.snapshot)
                     self._fresh.set()
                     self.note(
                         generation=item.generation,
@@ -313,6 +328,58 @@ class Session:
                 self.tell()
                 await asyncio.sleep(0)
             self.feed.ready.clear()
+
+    def _load(self, snapshot: bytes) -> None:
+        """Show a snapshot. Rows that tmux may no longer number as we do are held for joining by content."""
+        history = self.screen.history
+        before, columns = list(history), self.screen.columns
+        try:
+            state = load_snapshot(self.screen, self.stream, snapshot)
+        except BadSnapshot as error:
+            self._poison = ProtocolError(f"the console helper sent {error}", op="console")
+            return
+        if columns != self.screen.columns:
+            self.held.clear()  # tmux wrapped every row anew
+        elif before and not len(history):
+            limit = self.state.history_limit if self.state else 0
+            self.held = before if trimmed(state.history_size, limit) else []
+
+    # ---- history
+
+    async def history(self, first: int, count: int) -> int:
+        """See `ConsoleHandle.history`."""
+        async with self._looking_back:
+            screen = self.screen
+            wanted = max(0, first)
+            nothing = not self.held and (wanted >= screen.history.first or self._joined == self.position)
+            if screen.alternate or nothing:
+                return screen.history.first
+            dropped = self.state is None or trimmed(screen.history.next, self.state.history_limit)
+            if self.held or dropped or not await self._join_page(wanted):
+                await self._join_all()
+            self.tell()
+            return screen.history.first
+
+    async def _join_page(self, first: int) -> bool:
+        fetched = await self._fetch(first, self.screen.history.first - first + _VERIFY)
+        return join_numbered(self.screen, fetched)
+
+    async def _join_all(self) -> None:
+        for _ in range(_JOINS):
+            self._joined = self.position
+            fetched = await self._fetch(0, 1 << 30)
+            if join_by_content(self.screen, fetched, self.held):
+                break
+        else:
+            settle(self.screen, fetched, self.held)
+        self.held = []
+
+    async def _fetch(self, first: int, count: int) -> Fetched:
+        frames = await self.ask("history", str(first), str(count), wait=10.0)
+        for frame in frames:
+            if isinstance(frame, HistoryFrame):
+                return await asyncio.to_thread(read, frame)
+        raise ProtocolError("the console helper sent no history", op="console")
 
     async def room(self) -> None:
         """Wait until the emulator has caught up enough to read on."""
