@@ -52,11 +52,12 @@ class AmtuiApp(Desk, inherit_bindings=False):
         *,
         operations: Operations | None = None,
         clock: Callable[[], float] = time.time,
+        link_clock: Callable[[], float] = time.monotonic,
         worker: str = "",
         tune_gc: bool = True,
     ) -> None:
         """`worker` opens that worker's console, zoomed and typing: what `amtui attach` shows."""
-        super().__init__(ctx, operations=operations, clock=clock)
+        super().__init__(ctx, operations=operations, clock=clock, link_clock=link_clock)
         self.settings: UiConfig = ctx.config.section("ui", UiConfig)
         self.ascii_only = self.settings.glyphs == "ascii"
         self._worker = worker
@@ -94,6 +95,13 @@ class AmtuiApp(Desk, inherit_bindings=False):
             await self.ctx.fleet.start()
         except Exception as error:
             self.report_crash(error)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "help":
+            from amtui.screens.help import HelpScreen
+
+            return not isinstance(self.screen, HelpScreen)
+        return True
 
     def action_leave(self) -> None:
         self.exit()

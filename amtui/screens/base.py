@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.keys import key_to_character
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Input
 
 from amtui.model import WorkerRow
 from amtui.widgets import states
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from amtui.app import AmtuiApp
 
 TYPE_HINTS = [Hint(PREFIX, "Commands"), Hint(LEAVE, "Leave")]
+FIND_HINTS = [Hint("enter", "Keep"), Hint("escape", "Clear")]
 PREFIX_HINTS = [Hint(key, label) for key, (_, _, label) in PREFIX_COMMANDS.items()]
 
 
@@ -146,13 +149,17 @@ class AmtuiScreen(Screen[Any]):
         view = self.focused
         if isinstance(view, ConsoleView) and view.typing:
             return PREFIX_HINTS if view.prefixed else TYPE_HINTS
-        hints: list[Hint] = []
+        hints = [*FIND_HINTS] if isinstance(view, Input) and view.id in ("filter", "search") else []
         last: list[Hint] = []
         actions: set[str] = set()
         for key, active in self.active_bindings.items():
             binding = active.binding
             if not binding.show or not active.enabled or binding.action in actions:
                 continue
+            if view is not None and key in [h.key for h in hints]:
+                continue
+            if isinstance(view, Input) and (key_to_character(key) or "").isprintable():
+                continue  # it would be typed
             actions.add(binding.action)
             (last if binding.action.endswith("help") else hints).append(Hint(key, binding.description))
         return [*hints, *last]
@@ -164,4 +171,6 @@ class AmtuiScreen(Screen[Any]):
 
     def show_mode(self) -> None:
         """The one mode word at bottom left."""
-        self.status.set_mode(self.MODE)
+        focused = self.focused
+        finding = isinstance(focused, Input) and focused.id in ("filter", "search")
+        self.status.set_mode(str(focused.id) if finding and focused else self.MODE)

@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 from amtui.errors import AmtuiError
 from amtui.ops.base import Surface
 from amtui.screens.desk import Desk
+from amtui.widgets import states
 
 SHOWN = 8
 """Completions listed at once."""
@@ -36,7 +37,7 @@ class CommandScreen(ModalScreen[None]):
     CommandScreen { align: left bottom; background: transparent; }
     CommandScreen #line { height: auto; max-height: 14; width: 100%; background: $panel; padding: 0 1; }
     CommandScreen #offers { height: auto; color: $text-muted; }
-    CommandScreen Input { border: none; height: 1; padding: 0; background: $panel; }
+    CommandScreen Input { background: $panel; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="command.cancel"),
@@ -59,7 +60,9 @@ class CommandScreen(ModalScreen[None]):
         with Vertical(id="line"):
             yield Static(id="offers")
             yield Input(
-                self._text, placeholder=": a verb of the command line; tab completes, ↑ older, esc leaves"
+                self._text,
+                compact=True,
+                placeholder=": a verb of the command line; tab completes, ↑ older, esc leaves",
             )
 
     def on_mount(self) -> None:
@@ -175,12 +178,21 @@ def _words(desk: Desk, op_id: str, head: str) -> Iterable[tuple[str, str]]:
     if asked is None:
         for field in fields:
             if field.arg.positional:
-                yield from ((value, field.arg.help) for value in values_of(desk, field))
+                yield from (
+                    (value, _about(desk, value) or field.arg.help) for value in values_of(desk, field)
+                )
         yield from (
             (field.flag, field.arg.help) for field in fields if field.flag and field.flag not in head.split()
         )
     else:
         yield from ((value, asked.arg.help) for value in values_of(desk, asked))
+
+
+def _about(desk: Desk, name: str) -> str:
+    row = next((r for r in desk.ctx.fleet.rows() if r.worker.name == name), None)
+    return (
+        f"{states.look(row).word} · {row.worker.substrate} · {row.worker.runtime}" if row is not None else ""
+    )
 
 
 def values_of(desk: Desk, field: Any) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from textual.app import App
@@ -17,6 +17,9 @@ from amtui.errors import AmtuiError, NeedsConfirmation
 from amtui.model import Untrusted, plain
 from amtui.ops.base import Chunk, Op, Progress, Result
 from amtui.screens.operations import Operations
+
+if TYPE_CHECKING:
+    from amtui.screens.running import Run
 
 _PERSON: Final = ContextVar("amtui_person_asked", default=False)
 """True in tasks that a key press began: only those may put a question in front of everything."""
@@ -27,14 +30,22 @@ class Desk(App[None], inherit_bindings=False):
     """What screens use of the application."""
 
     def __init__(
-        self, ctx: Any, *, operations: Operations | None = None, clock: Callable[[], float] = time.time
+        self,
+        ctx: Any,
+        *,
+        operations: Operations | None = None,
+        clock: Callable[[], float] = time.time,
+        link_clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.ctx = ctx
         self.operations = operations or Operations()
         self.clock = clock
+        self.link_clock = link_clock
         self.ascii_only = False
         self.history: list[tuple[float, str, str]] = []
         """What the status line said: Unix time, tone, text."""
+        self.runs: dict[str, Run] = {}
+        """Deploys and bootstraps of this session, by worker name."""
         self.lines: list[str] = []
         """What was run from the `:` line, newest last."""
         self.crashes: list[str] = []
@@ -228,11 +239,28 @@ class Desk(App[None], inherit_bindings=False):
 
         self.push_screen(DeployScreen(values))
 
+    def begin(self, name: str, op_id: str, values: Any) -> Run:
+        """Start `new` or `bootstrap`, or join the one that is under way for this worker."""
+        from amtui.screens.running import Run
+
+        run = self.runs.get(name)
+        if run is None or not run.running:
+            run = self.runs[name] = Run(self, name, op_id, values)
+            self.spawn(self._run(run))
+        return run
+
+    async def _run(self, run: Run) -> None:
+        await run.go()
+        if run.error is not None:
+            self.say(f"{run.name}: {run.error.message}", "bad")
+        else:
+            self.say(f"{run.name} is ready", "good")
+
     def follow_setup(self, name: str, op_id: str, values: Any, *, instead: bool = False) -> None:
         """Run `new` or `bootstrap` and watch it; leaving the screen does not stop it."""
         from amtui.screens.setup import SetupScreen
 
-        screen = SetupScreen(name, op_id, values)
+        screen = SetupScreen(self.begin(name, op_id, values))
         if instead:
             self.switch_screen(screen)
         else:
@@ -245,14 +273,10 @@ class Desk(App[None], inherit_bindings=False):
         self.follow_setup(name, "new", {"name": name, "on": "local", "agent": "shell"})
 
     def ssh_hosts(self) -> int:
-        """How many hosts `~/.ssh/config` names, for the first screen; 0 when there is no such file."""
-        try:
-            with open(os.path.expanduser("~/.ssh/config"), encoding="utf-8", errors="replace") as file:
-                lines = [line.split() for line in file.read(200_000).splitlines()]
-        except OSError:
-            return 0
-        names = [w for line in lines if line[:1] and line[0].lower() == "host" for w in line[1:]]
-        return sum(not set(name) & set("*?!") for name in names)
+        """How many hosts `~/.ssh/config` names, for the first screen."""
+        from amtui.screens.offers import ssh_names
+
+        return len(ssh_names())
 
     def first_run_notes(self) -> list[str]:
         """Lines about what was found on this computer, for the first screen."""

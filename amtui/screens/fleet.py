@@ -39,7 +39,7 @@ class FleetScreen(WorkerActions):
     FleetScreen EmptyFleet { display: none; }
     FleetScreen.empty EmptyFleet { display: block; }
     FleetScreen.empty FleetTable, FleetScreen.empty #lower { display: none; }
-    FleetScreen #filter { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
+    FleetScreen #filter { display: none; padding: 0 1; background: $surface; }
     FleetScreen #filter.on { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -76,9 +76,11 @@ class FleetScreen(WorkerActions):
         self.table = FleetTable(ascii_only=desk.ascii_only, clock=desk.clock)
         self.empty = EmptyFleet()
         self.filter = Input(
-            placeholder="words · on:SUBSTRATE · agent:NAME · !not   enter keeps, esc clears", id="filter"
+            placeholder="words · on:SUBSTRATE · agent:NAME · !not   enter keeps, esc clears",
+            id="filter",
+            compact=True,
         )
-        self.preview = ConsoleView(live=False, clock=desk.clock, id="preview")
+        self.preview = ConsoleView(live=False, link_clock=desk.link_clock, id="preview")
         self.preview.can_focus = False
         self.why = FactsPane(id="why")
         return (self.table, self.empty, self.filter, Horizontal(self.preview, self.why, id="lower"))
@@ -187,7 +189,11 @@ class FleetScreen(WorkerActions):
 
     def action_open(self) -> None:
         if row := self.selected():
-            self.desk.open_worker(row.worker.name)
+            run = self.desk.runs.get(row.worker.name)
+            if run is not None and run.running:
+                self.desk.follow_setup(run.name, run.op_id, run.values)
+            else:
+                self.desk.open_worker(row.worker.name)
 
     def action_type(self) -> None:
         if row := self.selected():
@@ -212,7 +218,6 @@ class FleetScreen(WorkerActions):
     def action_filter(self) -> None:
         self.filter.add_class("on")
         self.filter.focus()
-        self.status.set_mode("filter")
 
     def set_filter(self, query: str) -> None:
         """Filter by these words; the empty query shows all."""

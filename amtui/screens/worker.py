@@ -59,7 +59,7 @@ class WorkerScreen(WorkerActions):
         self._authority: Authority | None = None
 
     def body(self) -> Iterable[Widget]:
-        self.view = ConsoleView(clock=self.desk.clock, id="console")
+        self.view = ConsoleView(link_clock=self.desk.link_clock, id="console")
         self.facts = FactsPane(id="facts")
         self.line = FactsLine()
         return (self.line, Horizontal(self.view, self.facts))

@@ -8,62 +8,61 @@ from amtui.model import Untrusted
 from amtui.widgets.seams import Status
 from amtui.widgets.states import ago
 
-FRESH: Final = ("live", "polled", "duplex", "streaming")
-"""Links under which the picture is the present one."""
+LIVE: Final = "live"
 _SAYS: Final = {
     "connecting": "connecting",
-    "stale": "link lost",
     "reconnecting": "link lost, retrying",
-    "lost": "link lost, retrying",
-    "unreachable": "host unreachable",
+    "stale": "no answer, still trying · this picture is old",
     "dead": "the program has exited · R restarts it",
     "ended": "the console has ended · R restarts the agent",
-    "closed": "the console is closed",
-    "failed": "the link failed",
-    "asleep": "the worker sleeps · s wakes it",
 }
+_AGED: Final = ("reconnecting", "stale", "dead", "ended")
 
 
 def is_old(status: Status) -> bool:
     """True when the last frame is not known to be the present one."""
-    return str(status.link) not in FRESH
+    return str(status.link) != LIVE
 
 
 def text(status: Status, now: float) -> str:
-    """The banner over a console; empty while the link is live. `now` is Unix time in seconds."""
+    """The banner over a console; empty while the link is live. `now` is in seconds of the status's clock."""
     link = str(status.link)
     refused = refusal(status)
-    if link in FRESH:
+    if link == LIVE:
         return refused
     said = _SAYS.get(link, link)
+    if link in _AGED and status.since:
+        said += f" · {ago(now - status.since)} ago"
     parts = [said]
-    if status.since and link != "connecting":
-        parts[0] += f" {ago(now - status.since)} ago" if link not in ("dead", "ended") else ""
-    if status.detail:
+    if status.detail and link != "dead":
         parts.append(Untrusted(str(status.detail), "link").for_line(160))
+    if link == "dead" and status.exit_status:
+        parts.append(f"exit {Untrusted(str(status.exit_status), 'link').for_line(20)}")
     if refused:
         parts.append(refused)
     return " · ".join(parts)
 
 
 def refusal(status: Status) -> str:
-    """Keys that were refused, shown as text so that nobody has to guess what was lost."""
-    refused = status.refused
-    if not refused:
+    """Keys that no program got, shown as text so that nobody has to guess what was lost."""
+    if not status.refused:
         return ""
-    return "not typed: " + Untrusted(
-        refused if isinstance(refused, (bytes, str)) else str(refused), "input"
-    ).for_line(60)
+    why = f" ({Untrusted(status.refusal, 'link').for_line(30)})" if status.refusal else ""
+    keys = Untrusted(status.refused, "input").for_line(60) or f"{len(status.refused)} keys"
+    return f"not typed{why}: {keys}"
 
 
 def transport(status: Status) -> str:
     """Level and round trip for the border: `L3 34 ms`."""
-    level = str(status.level or "")
-    if level.isdigit():
-        level = f"L{level}"
-    parts = [level] if level else []
+    parts = [str(status.level)] if status.level else []
     if status.rtt is not None:
         parts.append(f"{status.rtt * 1000:.0f} ms")
     if status.unacked:
-        parts.append(f"{status.unacked} unsent")
+        parts.append(f"{len(status.unacked)} keys under way")
     return " ".join(parts)
+
+
+def sized_by(status: Status) -> str:
+    """Who sized the console, where that was somebody else."""
+    owner = str(status.size_owner)
+    return f"sized by {Untrusted(owner, 'link').for_line(20)}" if owner not in ("", "me") else ""

@@ -28,6 +28,10 @@ KEY_NAMES: Final = {
     "shift+tab": "S-tab",
     "full_stop": ".",
     "minus": "-",
+    "right": "→",
+    "left": "←",
+    "up": "↑",
+    "down": "↓",
 }
 
 

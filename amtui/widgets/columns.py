@@ -17,6 +17,8 @@ class Column(NamedTuple):
     ideal: int
     drop_below: int = 0
     right: bool = False
+    first: int = 0
+    """Grows to this before any other column grows."""
 
 
 FLEET: Final = (
@@ -26,7 +28,7 @@ FLEET: Final = (
     Column("on", "ON", 7, 12),
     Column("agent", "AGENT", 6, 8, drop_below=100),
     Column("model", "MODEL", 8, 18, drop_below=140),
-    Column("task", "TASK / REASON", 12, 400),
+    Column("task", "TASK / REASON", 12, 400, first=30),
     Column("autonomy", "MAY", 5, 5, drop_below=90),
     Column("rtt", "RTT", 7, 7, drop_below=110, right=True),
 )
@@ -41,6 +43,11 @@ def share(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
             return [(kept[0], max(1, width))]
     sizes = [c.least for c in kept]
     spare = width - sum(sizes) - len(kept) + 1
+    for i, column in enumerate(kept):
+        if column.first:
+            more = max(0, min(spare, column.first - column.least))
+            sizes[i] += more
+            spare -= more
     while spare > 0:
         growable = [i for i, c in enumerate(kept) if sizes[i] < c.ideal]
         if not growable:

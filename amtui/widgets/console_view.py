@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -117,7 +117,7 @@ class ConsoleView(Widget, can_focus=True):
         self,
         *,
         live: bool = True,
-        clock: Callable[[], float] = time.time,
+        link_clock: Callable[[], float] = time.monotonic,
         id: str | None = None,  # noqa: A002
     ) -> None:
         super().__init__(id=id)
@@ -127,7 +127,7 @@ class ConsoleView(Widget, can_focus=True):
         """What the border calls the console."""
         self._live = live
         """False for a preview: it follows the output, it cannot be typed into."""
-        self._clock = clock
+        self._clock = link_clock
         self._stop: Callable[[], None] | None = None
         self._backlog = Backlog()
         self._shown: list[tuple[Row | None, int | None]] = []
@@ -302,7 +302,7 @@ class ConsoleView(Widget, can_focus=True):
         elif screen.lines > self.size.height:
             parts.append(f"▴{screen.lines - self.size.height} rows")
         parts.append(f"{screen.columns}×{screen.lines}")
-        parts.append(banner.transport(handle.status))
+        parts += [banner.sized_by(handle.status), banner.transport(handle.status)]
         return " · ".join(part for part in parts if part)
 
     def _break(self, error: Exception) -> None:
@@ -434,8 +434,7 @@ class ConsoleView(Widget, can_focus=True):
             self.action_scroll_end()
         self._echo_due = True
         self._last_key = asyncio.get_running_loop().time()
-        printable = character is not None and character.isprintable() and data == character.encode()
-        handle.type(data, control=not printable)
+        handle.type(data, control=key_codes.is_control(key, data))
         if key == "ctrl+c":
             self.post_message(self.Note(self, "ctrl+c sent to agent · ^] esc leaves"))
 
@@ -450,7 +449,7 @@ class ConsoleView(Widget, can_focus=True):
         event.prevent_default()
         self._echo_due = True
         self._last_key = asyncio.get_running_loop().time()
-        handle.paste(event.text.encode("utf-8", "surrogateescape"))
+        handle.paste(mouse_codes.paste_bytes(event.text))
 
     # ---- size
 
@@ -483,7 +482,8 @@ class ConsoleView(Widget, can_focus=True):
 
     async def _ask_size(self, handle: Typing, width: int, height: int) -> None:
         try:
-            await handle.resize(width, height)
+            if not await handle.resize(width, height):
+                self.post_message(self.Note(self, "another client typed last and keeps the size for now"))
         except Exception as error:  # the link's own banner says why; the console stays cropped
             self.post_message(self.Note(self, f"not resized: {error}"))
 
@@ -492,10 +492,7 @@ class ConsoleView(Widget, can_focus=True):
     def _scroll(self, rows: int) -> None:
         if self.handle is None or self.handle.screen.alternate:
             return
-        before = self._backlog.scrolled
         self._backlog.move(self.handle.screen, self.size.height, rows)
-        if not before:
-            self._backlog.first_look(self)
         self._flush()
 
     def action_scroll_back(self, pages: int) -> None:
@@ -531,20 +528,23 @@ class ConsoleView(Widget, can_focus=True):
         x = offset.x + self._left
         return Offset(x, y) if y is not None and x < self.handle.screen.columns else None
 
-    def _send_mouse(self, kind: str, event: events.MouseEvent, button: int) -> None:
+    def _send_mouse(self, kind: str, event: events.MouseEvent, button: int = 0) -> None:
         handle, cell = self._typing_handle(), self._cell(event)
         if handle is None or cell is None:
             return
+        held = [
+            name for name, on in (("shift", event.shift), ("alt", event.meta), ("ctrl", event.ctrl)) if on
+        ]
+        screen = handle.screen
         data = mouse_codes.encode(
-            mouse_codes.MouseEvent(kind, cell.x, cell.y, button, event.shift, event.meta, event.ctrl),
-            handle.screen.modes,
+            kind, button, cell.x, cell.y, held, screen.modes, alternate=screen.alternate
         )
         if data:
             handle.type(data, control=True)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         if self._wants_mouse(event):
-            self._send_mouse("press", event, event.button)
+            self._send_mouse("down", event, event.button)
         elif event.button == 1 and self.handle is not None and (at := event.get_content_offset(self)):
             self._selection.start(
                 self._backlog.number(self.handle.screen, at.y, self.size.height), at.x + self._left
@@ -565,7 +565,7 @@ class ConsoleView(Widget, can_focus=True):
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         if self._wants_mouse(event):
-            self._send_mouse("release", event, event.button)
+            self._send_mouse("up", event, event.button)
         elif self._selection.dragging:
             self.release_mouse()
             self._selection.stop()
@@ -576,21 +576,19 @@ class ConsoleView(Widget, can_focus=True):
                 self.post_message(self.Note(self, f"copied {len(text)} characters"))
             self.refresh()
 
-    def _wheel(self, event: events.MouseEvent, up: bool) -> None:
+    def _wheel(self, event: events.MouseEvent, kind: str) -> None:
         event.stop()
-        if self._wants_mouse(event):
-            self._send_mouse("wheel-up" if up else "wheel-down", event, 0)
-        elif self.typing and self.handle is not None and self.handle.screen.alternate:
-            for _ in range(3):
-                self._press("up" if up else "down", None)
+        full = self.handle is not None and self.handle.screen.alternate
+        if self._wants_mouse(event) or (full and self.typing and self.can_type and not event.shift):
+            self._send_mouse(kind, event)
         else:
-            self._scroll(3 if up else -3)
+            self._scroll(3 if kind == "scroll_up" else -3)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self._wheel(event, True)
+        self._wheel(event, "scroll_up")
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self._wheel(event, False)
+        self._wheel(event, "scroll_down")
 
 
 def _same(one: tuple[Row | None, int | None], other: tuple[Row | None, int | None]) -> bool:

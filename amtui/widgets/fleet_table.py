@@ -107,10 +107,8 @@ class FleetTable(Widget, can_focus=True):
     def _keep_cursor_visible(self) -> None:
         height = max(1, self.size.height - 1)
         at = next((i for i, line in enumerate(self._lines) if self._is_selected(line)), 0)
-        if at > 0 and isinstance(self._lines[at - 1], str):
-            at_top = at - 1
-        else:
-            at_top = at
+        titled = at > 0 and isinstance(self._lines[at - 1], str)
+        at_top = at - titled
         if at_top < self._top:
             self._top = at_top
         elif at >= self._top + height:

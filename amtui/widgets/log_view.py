@@ -168,9 +168,9 @@ class LogView(Widget, can_focus=True):
         self.action_scroll_lines(-3)
 
     def on_resize(self) -> None:
-        self._painted = None
         if self.follow:
             self._to_end()
+        self.refresh()
 
     # ---- search
 
@@ -210,15 +210,12 @@ class LogView(Widget, can_focus=True):
         width = max(1, self.size.width - 1)
         if not self.wrap or cell_len(text) <= width:
             return [text]
-        pieces, piece, used = [], [], 0
-        for char in text:
-            size = cell_len(char)
-            if used + size > width:
-                pieces.append("".join(piece))
-                piece, used = [], 0
-            piece.append(char)
-            used += size
-        return [*pieces, "".join(piece)]
+        pieces = []
+        while cell_len(text) > width:
+            cut = _cut(text, width)
+            pieces.append(text[:cut].rstrip())
+            text = text[cut:].lstrip()
+        return [*pieces, text]
 
     def _visible(self) -> list[tuple[str, Style]]:
         rows: list[tuple[str, Style]] = []
@@ -248,6 +245,15 @@ class LogView(Widget, can_focus=True):
             segments += [Segment(text[at : match.start()], style), Segment(match[0], style + _HIT)]
             at = match.end()
         return [*segments, Segment(text[at:], style)]
+
+
+def _cut(text: str, width: int) -> int:
+    """How many characters go on this line: up to a blank where one is near, else as many as fit."""
+    at = used = 0
+    while at < len(text) and (used := used + cell_len(text[at])) <= width:
+        at += 1
+    blank = text.rfind(" ", 0, at + 1)
+    return blank if blank > max(1, at * 2 // 3) else max(1, at)
 
 
 def _tidy(text: str) -> str:

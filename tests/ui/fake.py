@@ -1,4 +1,4 @@
-"""A fleet that exists only in the test: rows, consoles with a real emulator screen, operations that are written down."""
+"""A fleet that exists only in the test: rows, consoles with a real emulator screen, noted operations."""
 
 from __future__ import annotations
 
@@ -42,12 +42,15 @@ class FakeStatus:
     level: str = "L3"
     rtt: float | None = 0.034
     since: float = NOW - 12
+    """Real links count a monotonic clock; the tests freeze both to NOW."""
     columns: int = 80
     rows: int = 24
     size_owner: str = ""
-    unacked: int = 0
+    unacked: bytes = b""
     generation: int = 1
-    refused: Any = None
+    refused: bytes = b""
+    refusal: str = ""
+    exit_status: str = ""
 
 
 class FakeConsole:
@@ -117,10 +120,11 @@ class FakeTypingHandle(FakeHandle):
     def paste(self, data: bytes) -> None:
         self.console.calls.append(("paste", data))
 
-    async def resize(self, columns: int, rows: int) -> None:
+    async def resize(self, columns: int, rows: int) -> bool:
         self.console.calls.append(("resize", (columns, rows)))
         self.console.screen.resize(rows, columns)
         self.console.changed()
+        return True
 
 
 class FakeFleet:
