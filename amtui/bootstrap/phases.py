@@ -124,7 +124,11 @@ mkdir -p "$base/bin" "$base/cache" "$root/home" "$root/run" "$root/jobs" "$root/
 set -- $(ls -ldn "$sockets")
 [ "$3" = "$(id -u)" ] || { echo "$sockets belongs to another user" >&2; exit 9; }
 chmod 700 "$base" "$base/workers" "$root" "$root/home" "$root/run" "$root/jobs" "$root/etc" "$sockets" || exit 1
-cat >"$root/worker.json.$$" && mv -f "$root/worker.json.$$" "$root/worker.json"
+# A courier that dies while it sends leaves a short file: only the whole one counts.
+cat >"$root/worker.json.$$" && grep -qF "\"id\":\"$id\"" "$root/worker.json.$$" &&
+    tail -c 1 "$root/worker.json.$$" | grep -qF '}' && mv -f "$root/worker.json.$$" "$root/worker.json" && exit 0
+rm -f "$root/worker.json.$$"
+exit 1
 """
 _PLACED = r"""
 root=$1 id=$2
