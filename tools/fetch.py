@@ -28,7 +28,7 @@ PACKAGES = {
     "sshd": "openssh-server",
     "ssh-keygen": "openssh-client",
     "bwrap": "bubblewrap",
-    "busybox": "busybox",
+    "busybox": "busybox-static",  # its applets are links to itself, which a loader in between would break
 }
 """Which package carries which program."""
 
