@@ -34,10 +34,10 @@ class AmtuiScreen(Screen[Any]):
     MODE: ClassVar[str] = ""
     HELP_TEXT: ClassVar[str] = ""
     """What the screen is for, in a line or two; stands over the keys in help."""
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    HORIZONTAL_BREAKPOINTS = [
         (0, "-tiny"), (60, "-list"), (80, "-normal"), (120, "-wide"),
     ]  # fmt: skip
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    VERTICAL_BREAKPOINTS = [
         (0, "-low"),
         (16, "-short"),
         (30, "-tall"),
@@ -86,8 +86,9 @@ class AmtuiScreen(Screen[Any]):
             self._unsubscribe = None
 
     def on_screen_resume(self) -> None:
-        self._rows_changed()
-        self._keys_changed()
+        if self.is_mounted:
+            self._rows_changed()
+            self._keys_changed()
 
     async def _dispatch_message(self, message: Message) -> None:
         # An error in one handler must not take the screen, and with it the application, down.

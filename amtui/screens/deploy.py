@@ -96,7 +96,7 @@ class DeployScreen(AmtuiScreen):
         return value if upstream is None or upstream.key else f"{value} (no key)"
 
     def _default(self, name: str) -> str:
-        defaults = self.desk.ctx.config.section("defaults", DefaultsConfig)
+        defaults: DefaultsConfig = self.desk.ctx.config.section("defaults", DefaultsConfig)
         if name == "name":
             taken = {row.worker.name for row in self.rows}
             return next(n for n in (f"worker-{i}" for i in range(1, 10_000)) if n not in taken)

@@ -37,7 +37,7 @@ class Dialog(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
-            box.border_title = Content(self._title)  # type: ignore[assignment]  # the setter takes Content
+            box.border_title = Content(self._title)
             yield Static(Content(self._text), id="text")
             yield from self.ask()
             yield Static(Content(self.KEYS), id="keys")

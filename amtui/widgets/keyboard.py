@@ -84,7 +84,7 @@ def faithful(driver: type[Driver]) -> type[Driver]:
 
         def run_input_thread(self) -> None:
             # The driver looks its parser up in its module when the thread starts.
-            linux_driver.XTermParser = HostParser  # type: ignore[misc]
+            linux_driver.XTermParser = HostParser  # type: ignore[attr-defined]
             super().run_input_thread()
 
     return HostDriver

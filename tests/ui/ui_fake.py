@@ -178,7 +178,7 @@ class FakeContext:
     config: FakeConfig = field(default_factory=FakeConfig)
     ask: Any = None
     logs: dict[str, list[str]] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
+    recorded: list[Event] = field(default_factory=list)
     opened: list[tuple[str, Authority]] = field(default_factory=list)
     fail_open: AmtuiError | None = None
 
@@ -196,6 +196,13 @@ class FakeContext:
         self.opened.append((name, authority))
         kind = FakeTypingHandle if authority is Authority.TYPE else FakeHandle
         return kind(self.consoles[name])
+
+    @property
+    def store(self) -> Any:
+        return SimpleNamespace(events=self._events)
+
+    def _events(self, after: int = 0, worker: str | None = None, limit: int = 500) -> list[Event]:
+        return [e for e in self.recorded if e.id > after and (worker is None or e.worker == worker)][:limit]
 
     async def facts(self, name: str) -> dict[str, str]:
         return {"version": "2.1.0", "up": "2h 11m"}

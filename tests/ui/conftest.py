@@ -1,0 +1,60 @@
+"""A fleet for the screens, and the application over it with both clocks frozen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from ui_fake import NOW, FakeConsole, FakeContext, FakeFleet, FakeOperations
+from ui_pilot import PROMPT, QUESTION, UPSTREAMS, Start, fleet_rows, text, until
+
+from amtui.app import AmtuiApp
+from amtui.model import Event
+
+
+@pytest.fixture
+def ctx(tmp_path: Path) -> FakeContext:
+    """A fleet of eight workers with consoles."""
+    context = FakeContext(FakeFleet(fleet_rows()), tmp_path)
+    for each in fleet_rows():
+        context.consoles[each.worker.name] = FakeConsole(
+            PROMPT if each.worker.runtime == "shell" else QUESTION
+        )
+    context.logs = {
+        "bootstrap": [f"10:02:{i % 60:02} phase=node line {i}" for i in range(80)],
+        "agent": ["agent says hi"],
+    }
+    context.recorded = [
+        Event(id=i + 1, at=NOW - 600 + i, worker="", kind="working", text=f"event {i}") for i in range(30)
+    ]
+    return context
+
+
+@pytest.fixture
+def operations() -> FakeOperations:
+    """Operations that are only written down."""
+    fake = FakeOperations()
+    fake.yields["upstream ls"] = [UPSTREAMS]
+    return fake
+
+
+@pytest.fixture
+def start(ctx: FakeContext, operations: FakeOperations) -> Start:
+    """`async with start((120, 36)) as pilot`: the application, mounted and at rest."""
+
+    @asynccontextmanager
+    async def begin(size: tuple[int, int] = (120, 36), **how: Any) -> AsyncIterator[Pilot[None]]:
+        app = AmtuiApp(
+            ctx, operations=operations, clock=lambda: NOW, link_clock=lambda: NOW, tune_gc=False, **how
+        )
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            await until(pilot, lambda: bool(text(pilot).strip()))
+            yield pilot
+            assert not app.crashes, Path(app.crashes[0]).read_text(encoding="utf-8")
+
+    return begin
