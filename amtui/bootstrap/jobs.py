@@ -132,9 +132,9 @@ class Jobs:
         timeout: float = 60.0,
         purpose: Purpose = Purpose.USER,
     ) -> bytes:
-        script = '[ -r "$1" ] || exit 97; [ -d "$3" ] || exit 98; exec /bin/sh "$@"'
+        script = '[ -d "$3" ] || exit 98; [ -r "$1" ] || exit 97; exec /bin/sh "$@"'
         argv = ["/bin/sh", "-c", script, "sh", self._helper, verb, self.place.jobs, *words]
-        for _ in range(2):
+        for _ in range(3):
             result = await self.place.exec(
                 argv, stdin=stdin, timeout=timeout, env={"HOME": self.place.home}, purpose=purpose
             )
@@ -145,10 +145,12 @@ class Jobs:
                 raise StateGone(
                     f"the worker's directory {self.place.root} is gone", "run its bootstrap, or destroy it"
                 )
+            if result.exit_code is None:
+                continue  # killed, as by a destroy that sweeps the worker's processes: ask again what is there now
             if not result.ok:
                 raise failure(self.place, result, f"the job helper failed at `{verb}`")
             return result.stdout
-        raise ProtocolError(f"the job helper does not stay in {self.place.bin}")
+        raise ProtocolError(f"the job helper in {self.place.bin} is removed or killed again and again")
 
     async def start(self, phase: str, script: str, *, timeout: float) -> str:
         """Start `script` as the job of `phase`. Returns "" when it started, else the phase that runs now.

@@ -234,7 +234,10 @@ class _Bootstrap:
         if report.state is JobState.RUNNING and isinstance(spec.work, Shell):
             await self._follow(spec)
             return
-        self.offsets.setdefault(spec.id, report.size if redo else 0)
+        if report.state is JobState.LOST and isinstance(spec.work, Shell):
+            await self.jobs.cancel(
+                spec.id
+            )  # its work may have outlived its supervisor: first that, then the check
         if not redo and await self._satisfied(spec):
             self._mark(spec, PhaseStatus.DONE if report.runs else PhaseStatus.SKIPPED)
             return

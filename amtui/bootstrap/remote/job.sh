@@ -4,7 +4,7 @@
 #   job.sh start  JOBS PHASE SECONDS            script on stdin -> started | busy PHASE | full
 #   job.sh follow JOBS PHASE OFFSET WAIT LIMIT  -> header line, then log bytes from OFFSET
 #   job.sh list   JOBS                          -> one header line a phase
-#   job.sh cancel JOBS PHASE                    -> ended | idle
+#   job.sh cancel JOBS PHASE                    -> ended | idle; of a lost one ends what is left
 #   job.sh begin|end JOBS PHASE …               book-keeping of a phase the courier does itself; log text on stdin
 #   job.sh lease|drop JOBS TOKEN …              which courier drives this bootstrap
 #
@@ -124,6 +124,15 @@ space_left() {
     [ "${4:-9999}" -ge 64 ]
 }
 
+# What supervisors that were killed left running, by the pid files they left; never two at once.
+reap() {
+    for left in "$jobs"/*/pid; do
+        { read -r leader when <"$left"; } 2>/dev/null || continue
+        if ! started "$leader" || [ "$began" = "$when" ]; then end_session "$leader"; fi
+        rm -f "$left"
+    done
+}
+
 supervise() {
     trap '' HUP PIPE
     if ! take "$jobs/lock" "$phase"; then
@@ -131,12 +140,7 @@ supervise() {
         echo "busy ${holder##*:}"
         return
     fi
-    # A supervisor that was killed left its work running: end that first, never two at once.
-    for left in "$jobs"/*/pid; do
-        { read -r leader when <"$left"; } 2>/dev/null || continue
-        if ! started "$leader" || [ "$began" = "$when" ]; then end_session "$leader"; fi
-        rm -f "$left"
-    done
+    reap
     mv -f "$1" "$dir/script"
     rm -f "$dir/cancelled"
     if ! { reserve "$dir/exit" - && reserve "$dir/status" "running - - $(date +%s)" &&
@@ -226,6 +230,10 @@ list)
     ;;
 cancel)
     judge "$dir"
+    if [ "$state" = lost ] && take "$jobs/lock" cancel; then
+        reap
+        release "$jobs/lock"
+    fi
     [ "$state" = running ] || { echo idle && exit 0; }
     : >"$dir/cancelled"
     while judge "$dir" && [ "$state" = running ]; do
