@@ -81,7 +81,7 @@ class Group(_Helpful, click.Group):
         if command is None and not ctx.resilient_parsing:
             from difflib import get_close_matches
 
-            near = get_close_matches(name, self._children(), 1, 0.5)
+            near = get_close_matches(name, self._children(), 1, 0.6)
             meant = f"; did you mean {self.prefix + near[0]!r}?" if near else ""
             ctx.fail(f"there is no verb {self.prefix + name!r}{meant}")
         return name, command, args[1:]
