@@ -29,7 +29,7 @@ class Removed(StrEnum):
 
     REMOVED = "removed"
     GONE = "gone"
-    """There was nothing of the worker on the host any more."""
+    """Its directory was not there any more; whatever else was left is gone now too."""
 
 
 @cache

@@ -100,7 +100,7 @@ if [ -e "$root" ] || [ -L "$root" ]; then
     found=yes
     check_place
 fi
-if leftovers || [ -e "$socket" ]; then found=yes; fi
+if leftovers || [ -S "$socket" ]; then found=yes; fi
 ended
 for _ in 1 2 3; do empty && break; done
 rm -f "$socket"
