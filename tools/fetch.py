@@ -67,6 +67,7 @@ class Apt:
     def __init__(self, cache: Path) -> None:
         self.dir = cache / "apt"
         self.private_lists = False
+        self.trouble = ""
 
     def command(self, *words: str) -> list[str]:
         """`apt-get` under our configuration, which is read after the system's and keeps its proxies and sources."""
@@ -92,13 +93,17 @@ class Apt:
     def update(self) -> None:
         """Fetch the package lists into our own directory. A broken third-party source is not our concern."""
         self.private_lists = True
-        run(*self.command("update"))
+        done = run(*self.command("update"))
+        failed = [
+            line for line in done.stderr.splitlines() if re.match(r"[EW]: .*(Failed|Could not|Unable)", line)
+        ]
+        self.trouble = f" ({failed[0][3:].strip()[:200]})" if failed else ""
 
     def wanted(self, package: str) -> list[str]:
         """`name:arch=version` of the package and of everything it needs that this system lacks."""
         done = run(*self.command("-s", "-y", "--no-install-recommends", "install", package))
         if done.returncode:
-            raise Cannot(last_error(done.stderr) or f"apt-get knows no package {package}")
+            raise Cannot((last_error(done.stderr) or f"apt-get knows no package {package}") + self.trouble)
         found = re.findall(r"^Inst (\S+)(?: \[[^\]]*\])? \((\S+) .*?\[(\w+)\]", done.stdout, re.MULTILINE)
         return [f"{name.partition(':')[0]}:{arch}={version}" for name, version, arch in found] or [package]
 
@@ -294,13 +299,14 @@ def provide(program: str, cache: Path, apt: Apt) -> None:
     if ours.exists() and works(program, str(ours)):
         return
     package = PACKAGES[program]
-    print(f"amtui: {program} is not installed; unpacking Debian's {package} into {cache}", file=sys.stderr)
     if os.environ.get("AMTUI_APT") == "1" and os.geteuid() == 0:
+        print(f"amtui: {program} is not installed; installing the package {package}", file=sys.stderr)
         run("apt-get", "-q", "update")
         done = run("apt-get", "-q", "-y", "--no-install-recommends", "install", package)
         if done.returncode:
             raise Cannot(last_error(done.stderr))
         return
+    print(f"amtui: {program} is not installed; unpacking Debian's {package} into {cache}", file=sys.stderr)
     unpack(apt, package, root)
     found = find(root, program)
     if found is None:
