@@ -21,6 +21,11 @@ HINTS = {
 }
 
 
+def possible() -> bool:
+    """Whether there is a person at a terminal to be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 async def ask(question: Question) -> str | None:
     """Put a question to the person and return the answer; None when they declined.
 
@@ -29,7 +34,7 @@ async def ask(question: Question) -> str | None:
     """
     if question.kind == "secret" and not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n") or None
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not possible():
         raise NeedsConfirmation(f"{question.title}: {question.text}", HINTS[question.kind])
     with _interruptible():
         try:

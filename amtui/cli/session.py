@@ -10,10 +10,10 @@ from amtui.cli import asking, diagnostics
 from amtui.cli.launch import Launch
 from amtui.cli.options import Options
 from amtui.cli.output import Output
-from amtui.errors import Refused
+from amtui.errors import HostKeyUnknown, Refused
 from amtui.ops import registry
 from amtui.ops.base import Chunk, Op, Progress, Result
-from amtui.ops.context import Context
+from amtui.ops.context import Context, Question
 
 
 def has_terminal() -> bool:
@@ -48,18 +48,43 @@ async def _run(op: Op, values: dict[str, Any], options: Options, output: Output)
         yes=options.yes,
         ask=asking.ask,
         terminal=sys.stdout.isatty(),
+        stdin=sys.stdin.read,
     )
-    last = Result()
     try:
-        async for item in registry.run(context, op.id, values):
-            match item:
-                case Progress(text=text):
-                    diagnostics.narrate(text)
-                case Chunk():
-                    output.chunk(item)
-                case Result():
-                    last = item
+        try:
+            last = await _print(context, op, values, output)
+        except HostKeyUnknown as error:
+            # It stopped at the first connection, before anything was done, so it can be run again.
+            await _vouch(context, error)
+            last = await _print(context, op, values, output)
     finally:
         await context.aclose()
         output.finish()
     return last
+
+
+async def _print(context: Context, op: Op, values: dict[str, Any], output: Output) -> Result:
+    last = Result()
+    async for item in registry.run(context, op.id, values):
+        match item:
+            case Progress(text=text):
+                diagnostics.narrate(text)
+            case Chunk():
+                output.chunk(item)
+            case Result():
+                last = item
+    return last
+
+
+async def _vouch(context: Context, error: HostKeyUnknown) -> None:
+    """Let the person compare a host's key and accept it. `--yes` is no answer to this question.
+
+    Raises the error again where nobody is asked, and `Refused` when the answer is no.
+    """
+    if not asking.possible():
+        raise error
+    text = f"its key is {error.fingerprint}. Does its owner say the same?"
+    if await asking.ask(Question("confirm", f"{error.host} is not known here", text)) != "yes":
+        raise Refused(f"the key of {error.host} was not accepted", "nothing was changed") from error
+    provider: Any = context.estate.providers.get(f"ssh:{error.host}")  # only this one has host keys
+    await provider.accept_host_key(error.line)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -68,6 +69,24 @@ class FakeContext:
     async def aclose(self) -> None:
         self.closed = True
 
+    @property
+    def estate(self) -> Any:
+        return SimpleNamespace(providers=SimpleNamespace(get=FakeProvider))
+
+
+class FakeProvider:
+    """Stands for the ssh substrate; from then on its host is known."""
+
+    accepted: list[tuple[str, str]]
+
+    def __init__(self, substrate: str) -> None:
+        self.substrate = substrate
+
+    async def accept_host_key(self, line: str) -> None:
+        global failure
+        self.accepted.append((self.substrate, line))
+        failure = None
+
 
 failure: BaseException | None = None
 
@@ -119,6 +138,7 @@ def table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AMTUI_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("AMTUI_CONFIG_DIR", str(tmp_path / "config"))
     FakeContext.opened = []
+    FakeProvider.accepted = []
 
 
 @pytest.fixture
@@ -265,6 +285,26 @@ def test_each_error_has_its_line_and_exit_code(
         assert json.loads(out)["error"]["exit_code"] == kind.exit_code
     else:
         assert out == ""
+
+
+@pytest.mark.parametrize(("answer", "code"), [("yes", 0), (None, 1)])
+def test_a_person_may_vouch_for_a_host(
+    answer: str | None, code: int, failing: Callable[[BaseException], None], monkeypatch: pytest.MonkeyPatch,
+    capfd: Capture,
+) -> None:  # fmt: skip
+    asked: list[Any] = []
+
+    async def ask(question: Any) -> str | None:
+        asked.append(question)
+        return answer
+
+    monkeypatch.setattr(session.asking, "possible", lambda: True)
+    monkeypatch.setattr(session.asking, "ask", ask)
+    failing(errors.HostKeyUnknown("who?", host="box", fingerprint="SHA256:x", line="box ssh-ed25519 x"))
+    assert main.run(["fail", "--yes"]) == code
+    assert len(asked) == 1
+    assert "SHA256:x" in asked[0].text
+    assert FakeProvider.accepted == ([("ssh:box", "box ssh-ed25519 x")] if answer else [])
 
 
 def test_usage_errors_are_documents_too(capfd: Capture) -> None:
