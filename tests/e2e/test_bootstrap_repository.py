@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -161,19 +162,19 @@ async def test_hostile_settings_run_nothing(place: Place, repo: Path, operator: 
     evil = tmp_path / "evil"
     evil.write_text(f"#!/bin/sh\necho $0 >>{mark}\n")
     evil.chmod(0o755)
-    hooks = "post-checkout reference-transaction post-update update pre-receive post-merge post-commit post-index-change"
+    hooks = "post-checkout reference-transaction post-update update pre-receive post-commit post-index-change"
     keys = (
         "core.fsmonitor uploadpack.packObjectsHook diff.external core.pager diff.x.textconv core.sshCommand"
     )
     plant = f"mkdir -p .git/hooks; for h in {hooks}; do cp {evil} .git/hooks/$h; done; "
     plant += f"for k in {keys}; do git config $k {evil}; done; git config alias.status '!{evil}'"
-    sh(repo, f"echo '* diff=x' >.gitattributes; git add .; git commit -qm a; {plant}")
+    sh(repo, f"echo '* diff=x filter=y' >.gitattributes; git add .; git commit -qm a; {plant}")
     Path(place.home).mkdir(parents=True)
     templates = Path(place.home, "templates", "hooks")
     templates.mkdir(parents=True)
     templates.joinpath("post-checkout").symlink_to(evil)
     Path(place.home, ".gitconfig").write_text(
-        f"[init]\ntemplateDir = {templates.parent}\n[core]\nfsmonitor = {evil}\n"
+        f"[init]\ntemplateDir = {templates.parent}\n[filter "y"]\nsmudge = {evil}\n"
     )
     worker, clone = await deliver(place, str(repo), tmp_path / "cache")
     sh(clone, f"echo more >>file; git commit -qam more; echo dirty >>file; {plant}")
@@ -202,6 +203,26 @@ async def test_git_on_the_worker_runs_inside_the_agents_confinement(
     await status(place, worker, confine=lambda argv: confine(argv, home=place.home, workdir=str(clone)))
     assert (clone / "ran").exists()  # a filter is part of status; what matters is where it ran
     assert not (clone / "leak").read_text()
+
+
+async def test_only_what_is_new_comes_back(
+    place: Place, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sh(repo, "head -c 200000 /dev/urandom >big; git add big; git commit -qm big")
+    worker, clone = await deliver(place, str(repo), tmp_path / "cache")
+    sizes: list[int] = []
+    there = bundle._bundle_there
+
+    async def measured(*words: Any) -> None:
+        await there(*words)
+        sizes.append(words[4].stat().st_size)
+
+    monkeypatch.setattr(bundle, "_bundle_there", measured)
+    sh(clone, "echo small >>file; git commit -qam small")
+    await pull(place, worker, repo)
+    await pull(place, worker, repo)
+    assert len(sizes) == 1
+    assert sizes[0] < 5000
 
 
 async def test_a_substrate_without_binary_output(place: Place, repo: Path, tmp_path: Path) -> None:
