@@ -116,7 +116,7 @@ class Row:
         row._columns = columns
         row.wide = False
         row.wrapped = wrapped
-        row.version = 1
+        row.version = 1 if text else 0
         row.erasures = 0
         row.cache = None
         return row

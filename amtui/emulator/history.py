@@ -11,14 +11,17 @@ from amtui.emulator.cells import Row
 class History:
     """Scrollback. Line `first` is the oldest kept, `next` is the number the next line will get.
 
-    A view that scrolled back remembers an absolute number, so new output never moves what it shows. Numbers
-    may be negative after `extend_older`: they only order the lines.
+    A view that scrolled back remembers an absolute number, so new output never moves what it shows. A number
+    is never used for two different lines.
     """
 
     def __init__(self, limit: int, parse: Callable[[list[bytes]], list[Row]] | None = None) -> None:
         """Keep at most `limit` lines; `parse` turns `capture-pane -e` lines into rows."""
         self.limit = max(0, limit)
         self.next = 0
+        self.base = 0
+        """Absolute number of line 0 of tmux's own history: what it keeps are the lines `base` to `next`, and
+        line `n` here is its line `n - base`. Moves when the history is cleared."""
         self._parse = parse
         self._rows: deque[Row] = deque(maxlen=self.limit)
         self._packed = 0
@@ -57,23 +60,24 @@ class History:
             self._rows[-1].wrapped = False
 
     def clear(self) -> None:
-        """Forget the lines, keep counting."""
+        """Forget the lines, as a program may ask for. Numbers go on."""
         self._rows.clear()
+        self.base = self.next
 
-    def reset(self, following: int) -> None:
-        """Forget the lines; the next one to scroll off gets the number `following`."""
+    def restart(self, size: int) -> None:
+        """Forget the lines because some were missed. tmux holds `size` lines, which get numbers never used."""
         self.clear()
-        self.next = following
-        self._packed = following
+        self.next += size
+        self._packed = self.next
 
     def extend_older(self, rows: list[bytes]) -> int:
-        """Put lines of `capture-pane -e` before the oldest one kept; returns how many fitted.
+        """Put lines of `capture-pane -e` before the oldest one kept; returns how many were taken.
 
-        The newest of them are taken when there is not room for all.
+        The newest of them are taken when there is not room for all, or fewer are known to exist.
         """
         if self._parse is None:
             return 0
-        room = self.limit - len(self._rows)
+        room = min(self.limit - len(self._rows), self.first - self.base)
         parsed = self._parse(rows)[-room:] if room > 0 else []
         for row in reversed(parsed):
             row.pack()

@@ -168,6 +168,8 @@ def tmux_name(key: str) -> str | None:
     if parsed is None:
         return None
     base, modifiers = parsed
+    if base == "Tab" and modifiers & SHIFT:
+        base, modifiers = "BTab", modifiers & ~SHIFT
     return "".join(f"{letter}-" for letter, bit in _LETTERS.items() if modifiers & bit) + base
 
 
@@ -209,7 +211,7 @@ def _extended(code: int, modifiers: int) -> bytes:
 
 
 def _keypad(base: str, modifiers: int, modes: Modes) -> bytes:
-    application, plain = _KEYPAD[base]
+    application, plain = _KEYPAD[base][0], _KEYPAD[base][1]
     return _with_alt(
         modifiers, f"\x1bO{application}".encode() if modes.application_keypad else plain.encode()
     )

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from amtui.emulator.cells import DEFAULT, Row
-from amtui.emulator.history import History
 
 if TYPE_CHECKING:
     from amtui.emulator.screen import Screen
@@ -75,7 +74,7 @@ class SnapshotState:
     cursor_y: int
     alternate: bool
     history_size: int
-    """Lines of history that tmux holds: the absolute number of the top line of the screen."""
+    """Lines of history that tmux holds."""
     in_mode: bool
     """Someone reads the pane's history in tmux's copy mode."""
     dead: bool
@@ -94,11 +93,14 @@ class BadSnapshot(ValueError):
     """The bytes are not a snapshot."""
 
 
-def load_snapshot(screen: Screen, stream: Stream, snap: bytes) -> SnapshotState:
+def load_snapshot(
+    screen: Screen, stream: Stream, snap: bytes, *, keep_history: bool = False
+) -> SnapshotState:
     """Make `screen` and `stream` what the pane was at the moment of the capture, whatever they were before.
 
-    Feeding the bytes that the pane printed after it then keeps them equal. Local history is kept when the
-    snapshot goes on exactly where it ends, else forgotten; `history.next` becomes `history_size`.
+    Feeding the bytes that the pane printed after it then keeps them equal. The screen's history is forgotten,
+    because nothing tells how many lines were missed: page it in again with `history.extend_older`. With
+    `keep_history` it stays, if its length allows that no line was missed.
     Raises BadSnapshot, and then changes nothing.
     """
     header, _, rest = snap.partition(b"\n")
@@ -119,6 +121,9 @@ def load_snapshot(screen: Screen, stream: Stream, snap: bytes) -> SnapshotState:
         pending=pending,
         extra=extra,
     )
+    history = screen.history
+    if not (keep_history and history.next - history.base == state.history_size):
+        history.restart(state.history_size)
     _restore(screen, stream, state, rows, saved)
     _restore_modes(screen, values)
     if pending:
@@ -180,17 +185,13 @@ def _sections(rest: bytes, height: int) -> tuple[bytes, list[bytes], list[bytes]
 def _restore(
     screen: Screen, stream: Stream, state: SnapshotState, rows: list[bytes], saved: list[bytes] | None
 ) -> None:
-    history: History = screen.history
-    follows = history.next == state.history_size
-    callbacks_bells, changed = screen.bells, screen.changed
-    screen._set_up(state.width, state.height, history)
-    screen.bells, screen.changed = callbacks_bells, changed
+    changed = screen.changed
+    screen._set_up(state.width, state.height, screen.history)
+    screen.changed = changed
     stream.attach(screen)
     screen.rows = _filled(screen, rows)
     if state.alternate:
         screen.main = _filled(screen, saved or [])
-    if not follows:
-        history.reset(state.history_size)
     screen.cursor.x = min(state.cursor_x, state.width)
     screen.cursor.y = min(state.cursor_y, state.height - 1)
     screen.set_title(state.title)
