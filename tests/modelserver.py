@@ -283,6 +283,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))
+        if status >= 400:
+            self.send_header("x-should-retry", "false")
         self.end_headers()
         self.wfile.write(data)
 
@@ -318,38 +320,32 @@ def _prompt(wire: str, body: Any) -> Prompt | None:
         turns = [{"type": "message", "role": "user", "content": turns}]
     text, results = "", []
     for turn in turns:
-        result = _result(turn)
-        if result is not None:
-            results.append(result)
-            continue
-        words = _text(turn.get("content")) if turn.get("role") == "user" else ""
-        # Programs put context into user messages of their own, also after a tool's result.
-        if words and not words.startswith("<"):
-            text, results = words, []
+        for words, is_result in _said(turn):
+            if is_result:
+                results.append(words)
+            else:
+                text, results = words, []
     return Prompt(wire, str(body.get("model", "")), text, tuple(results), dict(_tools(body)))
 
 
-def _result(turn: dict[str, Any]) -> str | None:
+def _said(turn: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    """What the user and the tools say in one turn, in order: words, and whether a tool said them.
+
+    Context that programs add to user messages of their own, in angle brackets, is nobody's words.
+    """
     if str(turn.get("type", "")).endswith("_output"):
-        return json.dumps(turn.get("output"))
-    if turn.get("role") == "tool":
-        return _text(turn.get("content"))
-    parts = turn.get("content")
-    if isinstance(parts, list):
-        for part in parts:
-            if isinstance(part, dict) and part.get("type") == "tool_result":
-                return json.dumps(part.get("content"))
-    return None
-
-
-def _text(content: Any) -> str:
-    if isinstance(content, list):
-        return "\n".join(
-            str(part.get("text", ""))
-            for part in content
-            if isinstance(part, dict) and not str(part.get("text", "")).lstrip().startswith("<")
-        ).strip()
-    return str(content or "")
+        yield json.dumps(turn.get("output")), True
+        return
+    content = turn.get("content")
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
+    for part in parts:
+        words = str(part.get("text", "")).strip()
+        if part.get("type") == "tool_result":
+            yield json.dumps(part.get("content")), True
+        elif turn.get("role") == "tool":
+            yield words, True
+        elif turn.get("role") == "user" and words and not words.startswith("<"):
+            yield words, False
 
 
 def _tools(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

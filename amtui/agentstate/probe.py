@@ -19,8 +19,6 @@ from typing import Any, Final
 
 from amtui.agentstate.evidence import Evidence, Signal, StatusFile, clean, clean_rows, status_files
 from amtui.errors import ProtocolError
-from amtui.model import MAIN_CONSOLE
-from amtui.providers.base import Place
 
 _FACTS: Final = (
     "#{pane_dead}|#{pane_dead_status}|#{pane_dead_signal}|#{pane_pid}|#{cursor_x}|#{cursor_y}"
@@ -60,7 +58,7 @@ pane=$(printf '%s\\n' "$facts" | head -n 1 | cut -d '|' -f 4)
 case $pane in '' | *[!0-9]*) pane=0 ;; esac
 [ ! -r "$3/sig" ] || head -c 8192 "$3/sig" | section sig
 count=0
-for file in $(ls -t "$4/.claude/sessions" 2>/dev/null | grep '^[0-9][0-9]*\\.json$' | head -n 8); do
+[ -z "$4" ] || for file in $(ls -t "$4/.claude/sessions" 2>/dev/null | grep '^[0-9][0-9]*\\.json$' | head -n 8); do
   head -c 4096 "$4/.claude/sessions/$file" 2>/dev/null | section session "${file%.json}" $(ticks "${file%.json}")
 done
 set -- $(ticks "$pane")
@@ -72,15 +70,19 @@ set -- $(ticks "$pane")
 } | section clock
 """
 )
-"""Arguments: tmux socket, session, run directory of the console, home of the worker. POSIX sh; writes nothing."""
+"""POSIX sh that writes nothing. Arguments: tmux socket, session, run directory of the console, home or nothing."""
 
 
-def probe_argv(place: Place, console: str = MAIN_CONSOLE) -> list[str]:
-    """The program to run on the worker's host."""
-    return ["/bin/sh", "-c", PROBE, "amtui-probe", place.socket, console, place.run(console), place.home]
+def probe_argv(root: str, socket: str, console: str, runtime: str) -> list[str]:
+    """The program to run on the worker's host: `root` and `socket` as in its `Place`.
+
+    The status files are read only for the runtime that writes them.
+    """
+    home = f"{root}/home" if runtime == "claude" else ""
+    return ["/bin/sh", "-c", PROBE, "amtui-probe", socket, console, f"{root}/run/{console}", home]
 
 
-def parse_probe(output: bytes, runtime: str) -> Evidence:
+def parse_probe(runtime: str, output: bytes) -> Evidence:
     """What `PROBE` printed. Raises `ProtocolError` for anything it would not print."""
     if len(output) > _MAX_OUTPUT:
         raise _broken("more output than a probe may give")

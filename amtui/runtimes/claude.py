@@ -46,13 +46,14 @@ _HELPER: Final = f"printenv {UPSTREAM_KEY}"
 own names the program would ask whether to use it, and keep a part of it in a file to remember the answer."""
 
 _RESUME: Final = """\
+session=$1
+shift
 set -- claude "$@"
 # --continue without a conversation ends the program at once.
 if [ -n "$(find "$HOME/.claude/projects" -type f -name '*.jsonl' \\
-    -exec grep -lsF -- "$AMTUI_SESSION" {} + 2>/dev/null | head -n 1)" ]; then
+    -exec grep -lsF -- "$session" {} + 2>/dev/null | head -n 1)" ]; then
   set -- "$@" --continue
 fi
-unset AMTUI_SESSION
 exec "$@"
 """
 
@@ -98,8 +99,8 @@ class Claude:
         env = {**_QUIET, **granted.environment(setup.uid), **_address(setup.upstream, model)}
         secrets = {UPSTREAM_KEY: setup.key} if _keyed(setup) and setup.key is not None else {}
         if resume:
-            env["AMTUI_SESSION"] = f'"cwd":{json.dumps(setup.workdir, ensure_ascii=False)}'
-            return Launch(argv=["/bin/sh", "-c", _RESUME, "sh", *argv], env=env, secrets=secrets)
+            session = f'"cwd":{json.dumps(setup.workdir, ensure_ascii=False)}'
+            return Launch(argv=["/bin/sh", "-c", _RESUME, "sh", session, *argv], env=env, secrets=secrets)
         if setup.worker.login_later and not secrets:
             return Launch(argv=["/bin/sh", "-c", _LOGIN, "sh", *argv], env=env)
         return Launch(argv=["claude", *argv], env=env, secrets=secrets)

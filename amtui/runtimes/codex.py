@@ -40,12 +40,13 @@ PROVIDER: Final = "amtui"
 """Name of our provider block. One name for every upstream: sessions are resumed by provider name."""
 
 _RESUME: Final = """\
+session=$1
+shift
 # resume without a session of this directory opens an empty picker.
 if [ -n "$(find "$HOME/.codex/sessions" -type f -name 'rollout-*.jsonl' \\
-    -exec grep -lsF -- "$AMTUI_SESSION" {} + 2>/dev/null | head -n 1)" ]; then
+    -exec grep -lsF -- "$session" {} + 2>/dev/null | head -n 1)" ]; then
   set -- resume --last "$@"
 fi
-unset AMTUI_SESSION
 exec codex "$@"
 """
 
@@ -93,8 +94,8 @@ class Codex:
         if setup.upstream is not None and setup.key:
             secrets[UPSTREAM_KEY] = setup.key
         if resume:
-            env["AMTUI_SESSION"] = f'"cwd":{json.dumps(setup.workdir, ensure_ascii=False)}'
-            return Launch(argv=["/bin/sh", "-c", _RESUME, "sh", *argv], env=env, secrets=secrets)
+            session = f'"cwd":{json.dumps(setup.workdir, ensure_ascii=False)}'
+            return Launch(argv=["/bin/sh", "-c", _RESUME, "sh", session, *argv], env=env, secrets=secrets)
         return Launch(argv=["codex", *argv], env=env, secrets=secrets)
 
     def verify(self, setup: Setup) -> str:
