@@ -23,11 +23,13 @@ THEMES: Final = (
         name="amtui-dark", dark=True, primary=states.SKY, secondary=states.PURPLE, accent=states.SKY,
         warning=states.ORANGE, error=states.VERMILION, success=states.GREEN,
         foreground="#e4e4e4", background="#121212", surface="#1a1a1a", panel="#262626",
+        variables={"border-blurred": "#5c5c5c", "border": states.SKY},
     ),
     Theme(
         name="amtui-light", dark=False, primary="#0072B2", secondary="#a3517d", accent="#0072B2",
         warning="#a36b00", error="#b34700", success="#00704f",
         foreground="#1c1c1c", background="#fbfbfb", surface="#f1f1f1", panel="#e2e2e2",
+        variables={"border-blurred": "#9a9a9a", "border": "#0072B2"},
     ),
 )  # fmt: skip
 

@@ -34,14 +34,8 @@ class AmtuiScreen(Screen[Any]):
     MODE: ClassVar[str] = ""
     HELP_TEXT: ClassVar[str] = ""
     """What the screen is for, in a line or two; stands over the keys in help."""
-    HORIZONTAL_BREAKPOINTS = [
-        (0, "-tiny"), (60, "-list"), (80, "-normal"), (120, "-wide"),
-    ]  # fmt: skip
-    VERTICAL_BREAKPOINTS = [
-        (0, "-low"),
-        (16, "-short"),
-        (30, "-tall"),
-    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-list"), (80, "-normal"), (120, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-short"), (30, "-tall")]  # noqa: RUF012
     DEFAULT_CSS = """
     AmtuiScreen { layers: base above; }
     AmtuiScreen #body { height: 1fr; }

@@ -47,7 +47,7 @@ def _keys(screen: Any) -> list[tuple[str, Style]]:
     found: dict[str, tuple[list[str], str, str]] = {}
     for key, active in screen.active_bindings.items():
         binding = active.binding
-        if not active.enabled or binding.system or not binding.description:
+        if not active.enabled or binding.system or not binding.description or not binding.id:
             continue
         keys, _, _ = found.setdefault(
             binding.action, ([], binding.tooltip or binding.description, binding.id or "")

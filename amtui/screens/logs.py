@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Iterable
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from rich.style import Style
 from textual.binding import Binding, BindingType
@@ -14,16 +15,29 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from amtui.errors import AmtuiError
-from amtui.model import plain
+from amtui.model import Untrusted, plain
+from amtui.ops.base import Chunk
 from amtui.screens.base import AmtuiScreen
 from amtui.widgets import states
-from amtui.widgets.log_view import LogView
+from amtui.widgets.log_view import Line, LogView
 from amtui.widgets.panes import Lines, Piece
 
 SOURCES: Final = ("bootstrap", "agent", "events")
-PERIOD: Final = 0.5
-"""Seconds between two looks for new lines."""
-_TONE: Final = {"needs-you": states.ORANGE, "failed": states.VERMILION, "done": states.GREEN}
+AGAIN: Final = 3.0
+"""Seconds after which a source that failed or ended is asked again."""
+HANDFUL: Final = 0.05
+"""Seconds for which lines are gathered before they are shown."""
+EVENTS: Final = 1000
+"""How many of the last events are shown."""
+_BAD: Final = re.compile(r"\b(error|failed|fatal|panic)\b", re.IGNORECASE)
+_WARN: Final = re.compile(r"\b(warn|warning|needs-you)\b", re.IGNORECASE)
+
+
+def _tone(line: str) -> str | None:
+    """Colour of a line by the words in it."""
+    if _BAD.search(line):
+        return states.VERMILION
+    return states.ORANGE if _WARN.search(line) else None
 
 
 class LogsScreen(AmtuiScreen):
@@ -55,6 +69,7 @@ class LogsScreen(AmtuiScreen):
         self.sources = SOURCES if name else ("events",)
         self.source = self.sources[0]
         self._reader: asyncio.Task[None] | None = None
+        self._waiting: list[Line] = []
 
     def place(self) -> str:
         return f"Logs › {self.worker_name or 'all workers'}"
@@ -82,6 +97,7 @@ class LogsScreen(AmtuiScreen):
         self.source = source
         if self._reader is not None:
             self._reader.cancel()
+        self._waiting = []
         self.view.clear()
         self.view.border_title = f"{self.worker_name or 'all workers'} · {source}"
         pieces: list[Piece] = [("source  ", Style(dim=True))]
@@ -93,42 +109,49 @@ class LogsScreen(AmtuiScreen):
         self._reader = asyncio.create_task(self._read(source))
 
     async def _read(self, source: str) -> None:
-        after = 0
+        """Follow a source through the same operation as the command line; an answer that fails is asked again."""
         failed = ""
         while True:
+            op_id, values = self._request(source)
+            fresh = True
             try:
-                after = await (self._events(after) if source == "events" else self._lines(source, after))
-                failed = ""
+                async for item in self.desk.operations.run(self.desk.ctx, op_id, values):
+                    if isinstance(item, Chunk):
+                        if fresh:  # it tells everything from its beginning again
+                            self._waiting = []
+                            self.view.clear()
+                        failed, fresh = "", False
+                        self._take(item.data)
             except AmtuiError as error:
-                # Said once, not twice a second; the next answer clears it.
+                # Said once, not at every turn; the next line that comes clears it.
                 if error.message != failed:
                     failed = error.message
-                    self.view.add([(f"{error.message} · {error.hint}", Style(color=states.VERMILION))])
+                    said = f"{error.message} · {error.hint}".strip(" ·")
+                    self._put([(plain(said), Style(color=states.VERMILION))])
             except Exception as error:
                 self.desk.report_crash(error)
                 return
-            await asyncio.sleep(PERIOD)
+            await asyncio.sleep(AGAIN)
 
-    async def _lines(self, source: str, after: int) -> int:
-        after, lines = await self.desk.ctx.log_lines(self.worker_name, source, after)
-        if lines:
-            self.view.add(list(lines))
-        return int(after)
+    def _request(self, source: str) -> tuple[str, dict[str, Any]]:
+        if source == "events":
+            return "events", {"follow": True, "worker": self.worker_name, "limit": EVENTS}
+        return "logs", {"name": self.worker_name, "follow": True, "source": source}
 
-    async def _events(self, after: int) -> int:
-        row = self.row_of(self.worker_name)
-        names = {r.worker.id: r.worker.name for r in self.rows}
-        events = self.desk.ctx.store.events(after=after, worker=row.worker.id if row else None)
-        lines = []
-        for event in events:
-            stamp = time.strftime("%m-%d %H:%M:%S", time.localtime(event.at))
-            who = "" if self.worker_name else f"{names.get(event.worker, event.worker[:12] or 'amtui'):<16} "
-            lines.append(
-                (f"{stamp}  {who}{event.kind:<12} {plain(event.text)}", Style(color=_TONE.get(event.kind)))
-            )
-        if lines:
+    def _take(self, data: bytes) -> None:
+        text = Untrusted(data, self.source).for_terminal()
+        self._put([(line, Style(color=_tone(line))) for line in text.splitlines()])
+
+    def _put(self, lines: list[Line]) -> None:
+        """Lines come one by one; the screen takes them in handfuls."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(HANDFUL, self._flush)
+        self._waiting += lines
+
+    def _flush(self) -> None:
+        lines, self._waiting = self._waiting, []
+        if self.is_attached:
             self.view.add(lines)
-        return max((event.id for event in events), default=after)
 
     # ---- keys
 

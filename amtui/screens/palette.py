@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast
 
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 
 from amtui.ops.base import Effect, Op, Surface
 from amtui.screens.actions import WorkerActions
@@ -69,6 +69,14 @@ class OperationsProvider(Provider):
                 yield Hit(score, matcher.highlight(title), run, help=about)
 
 
+class Palette(CommandPalette):
+    """Textual's palette without its emoji, whose width terminals disagree on."""
+
+    def on_mount(self) -> None:
+        for icon in self.query(SearchIcon):
+            icon.icon = "› "
+
+
 def open_palette(desk: Desk) -> None:
     """Show the palette over the screen in front."""
-    desk.push_screen(CommandPalette(providers=[OperationsProvider], placeholder="an operation or a worker"))
+    desk.push_screen(Palette(providers=[OperationsProvider], placeholder="an operation or a worker"))

@@ -75,7 +75,6 @@ class WorkerScreen(WorkerActions):
         if self._zoom_at_once:
             self.action_zoom()
         self._connect(self._type_at_once)
-        self.run_worker(self._load_facts(), group="facts", exclusive=True)
 
     def on_unmount(self) -> None:
         super().on_unmount()
@@ -94,6 +93,10 @@ class WorkerScreen(WorkerActions):
         return self.row_of(self.worker_name)
 
     def show_rows(self) -> None:
+        self._show()
+        self.run_worker(self._load_facts(), group="facts", exclusive=True)
+
+    def _show(self) -> None:
         row = self.selected()
         now = self.desk.clock()
         self.line.tell(row, now, self.desk.ascii_only)
@@ -108,7 +111,7 @@ class WorkerScreen(WorkerActions):
 
     def tick(self) -> None:
         super().tick()
-        self.show_rows()
+        self._show()
 
     def show_mode(self) -> None:
         self._aside()
@@ -118,7 +121,7 @@ class WorkerScreen(WorkerActions):
             self._extra = await self.desk.ctx.facts(self.worker_name)
         except AmtuiError as error:
             self._extra = {"facts": error.message}
-        self.show_rows()
+        self._show()
 
     # ---- console
 

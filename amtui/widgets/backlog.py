@@ -7,16 +7,9 @@ looks back stands still while output arrives.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 from amtui.emulator import Screen
 from amtui.emulator.cells import Row
-
-
-class Fetcher(Protocol):
-    """Who can ask the remote for rows older than ours."""
-
-    def fetch_older(self, before: int) -> None: ...
 
 
 class Backlog:
@@ -40,20 +33,33 @@ class Backlog:
         self._top = None
 
     def move(self, screen: Screen, height: int, rows: int) -> None:
-        """Look `rows` further back (or forward when negative); reaching the end follows again."""
+        """Look `rows` further back (or forward when negative); reaching the end follows again.
+
+        The place may lie before the oldest row held: then that row is shown until older ones came or `settle`.
+        """
         end = _base(screen) + self._grid_top(screen, height)
         top = (end if self._top is None else self._top) - rows
-        top = max(_first(screen), top)
         self._top = None if top >= end else top
+
+    def wanted(self, screen: Screen, height: int) -> int:
+        """Number of the oldest row worth asking for: a page above the place looked at, if there may be one."""
+        return max(screen.history.base, (self._top or 0) - height)
+
+    def lacks(self, screen: Screen, height: int) -> bool:
+        """True when the place looked at, or the page above it, is not held."""
+        return self._top is not None and self._top - height < _first(screen)
+
+    def settle(self, screen: Screen) -> None:
+        """No older row will come: the oldest one held is the top."""
+        if self._top is not None:
+            self._top = max(self._top, _first(screen))
 
     def distance(self, screen: Screen) -> int:
         """Rows between the place looked at and the live grid."""
-        return 0 if self._top is None else max(0, _base(screen) - self._top)
+        return 0 if self._top is None else max(0, _base(screen) - max(self._top, _first(screen)))
 
     def window(self, screen: Screen, height: int) -> list[Row | None]:
         """The rows on show, top first; None where there is nothing."""
-        if self._top is not None and self._top < _first(screen):
-            self._top = _first(screen)
         start = self._start(screen, height)
         return [_row(screen, start + y) for y in range(height)]
 
@@ -79,7 +85,9 @@ class Backlog:
         return y if 0 <= y < height else None
 
     def _start(self, screen: Screen, height: int) -> int:
-        return _base(screen) + self._grid_top(screen, height) if self._top is None else self._top
+        if self._top is None:
+            return _base(screen) + self._grid_top(screen, height)
+        return max(self._top, _first(screen))
 
     @staticmethod
     def _grid_top(screen: Screen, height: int) -> int:

@@ -59,6 +59,25 @@ def share(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
     return list(zip(kept, sizes, strict=True))
 
 
+def folded(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` columns, broken at blanks where one is near."""
+    lines = []
+    while cell_len(text) > width > 0:
+        cut = _cut(text, width)
+        lines.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return [*lines, text]
+
+
+def _cut(text: str, width: int) -> int:
+    """How many characters go on this line: up to a blank where one is near, else as many as fit."""
+    at = used = 0
+    while at < len(text) and (used := used + cell_len(text[at])) <= width:
+        at += 1
+    blank = text.rfind(" ", 0, at + 1)
+    return blank if blank > max(1, at // 2) else max(1, at)
+
+
 def cell(text: str, width: int, right: bool = False) -> str:
     """`text` in exactly `width` columns, cut with an ellipsis."""
     size = cell_len(text)

@@ -139,6 +139,7 @@ class ConsoleView(Widget, can_focus=True):
         self._last_flush = 0.0
         self._last_key = -10.0
         self._echo_due = False
+        self._fetching = False
         self._dimmed = False
         self._banner = ""
         self._broken = ""
@@ -302,7 +303,9 @@ class ConsoleView(Widget, can_focus=True):
         elif screen.lines > self.size.height:
             parts.append(f"▴{screen.lines - self.size.height} rows")
         parts.append(f"{screen.columns}×{screen.lines}")
-        parts += [banner.sized_by(handle.status), banner.transport(handle.status)]
+        if (screen.columns, screen.lines) != tuple(self.size):
+            parts.append(banner.sized_by(handle.status))
+        parts.append(banner.transport(handle.status))
         return " · ".join(part for part in parts if part)
 
     def _break(self, error: Exception) -> None:
@@ -492,8 +495,34 @@ class ConsoleView(Widget, can_focus=True):
     def _scroll(self, rows: int) -> None:
         if self.handle is None or self.handle.screen.alternate:
             return
+        began = not self._backlog.scrolled
         self._backlog.move(self.handle.screen, self.size.height, rows)
+        if rows > 0 and (began or self._backlog.lacks(self.handle.screen, self.size.height)):
+            self._look_further()
         self._flush()
+
+    def _look_further(self) -> None:
+        """Ask the worker's tmux for rows older than ours; one question at a time, the last wish counts."""
+        handle = self.handle
+        if handle is None or self._fetching:
+            return
+        self._fetching = True
+        self.run_worker(self._fetch_older(handle), group="history", exit_on_error=False)
+
+    async def _fetch_older(self, handle: Handle) -> None:
+        try:
+            asked = -1
+            while handle is self.handle and asked != (
+                asked := self._backlog.wanted(handle.screen, self.size.height)
+            ):
+                await handle.history(asked, max(0, handle.screen.history.first - asked))
+        except Exception as error:
+            self.post_message(self.Note(self, f"older rows did not come: {error}"))
+        finally:
+            self._fetching = False
+            if handle is self.handle and self.is_attached:
+                self._backlog.settle(handle.screen)
+                self._flush()
 
     def action_scroll_back(self, pages: int) -> None:
         self._scroll(pages * max(1, self.size.height - 2))

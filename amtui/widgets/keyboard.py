@@ -82,6 +82,13 @@ def faithful(driver: type[Driver]) -> type[Driver]:
     class HostDriver(driver):  # type: ignore[misc, valid-type]  # the platform decides the base
         """The platform's driver, reading keys through `HostParser`."""
 
+        def _disable_mouse_support(self) -> None:
+            # Textual switches pixel reports on and forgets them; the shell would get them.
+            super()._disable_mouse_support()
+            if self._mouse:
+                self.write("\x1b[?1016l")
+                self.flush()
+
         def run_input_thread(self) -> None:
             # The driver looks its parser up in its module when the thread starts.
             linux_driver.XTermParser = HostParser  # type: ignore[attr-defined]

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final, Self
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -16,6 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from amtui.model import plain
+from amtui.widgets.columns import folded
 
 KEPT: Final = 50_000
 """Lines held; the oldest go."""
@@ -67,6 +67,7 @@ class LogView(Widget, can_focus=True):
 
     def add(self, lines: Sequence[Line | str]) -> None:
         """Append lines; whatever a terminal would obey is taken out."""
+        fresh = bool(self._lines)
         for line in lines:
             text, style = (line, Style()) if isinstance(line, str) else line
             full = len(self._lines) == KEPT
@@ -77,7 +78,7 @@ class LogView(Widget, can_focus=True):
         if self.follow:
             self._to_end()
         else:
-            self._unseen += len(lines)
+            self._unseen += len(lines) if fresh else 0
         self._say()
         self.refresh()
 
@@ -208,14 +209,7 @@ class LogView(Widget, can_focus=True):
     def _pieces(self, index: int) -> list[str]:
         text = self._lines[index][0]
         width = max(1, self.size.width - 1)
-        if not self.wrap or cell_len(text) <= width:
-            return [text]
-        pieces = []
-        while cell_len(text) > width:
-            cut = _cut(text, width)
-            pieces.append(text[:cut].rstrip())
-            text = text[cut:].lstrip()
-        return [*pieces, text]
+        return folded(text, width) if self.wrap else [text]
 
     def _visible(self) -> list[tuple[str, Style]]:
         rows: list[tuple[str, Style]] = []
@@ -245,15 +239,6 @@ class LogView(Widget, can_focus=True):
             segments += [Segment(text[at : match.start()], style), Segment(match[0], style + _HIT)]
             at = match.end()
         return [*segments, Segment(text[at:], style)]
-
-
-def _cut(text: str, width: int) -> int:
-    """How many characters go on this line: up to a blank where one is near, else as many as fit."""
-    at = used = 0
-    while at < len(text) and (used := used + cell_len(text[at])) <= width:
-        at += 1
-    blank = text.rfind(" ", 0, at + 1)
-    return blank if blank > max(1, at * 2 // 3) else max(1, at)
 
 
 def _tidy(text: str) -> str:

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from amtui.model import WorkerRow, plain
 from amtui.widgets import states
-from amtui.widgets.columns import cell
+from amtui.widgets.columns import cell, folded
 
 Piece = tuple[str, Style]
 
@@ -54,13 +54,10 @@ def fact_lines(facts: Mapping[str, str], width: int) -> list[list[Piece]]:
     names = min(names, 9)
     room = max(8, width - names - 2)
     for name, value in facts.items():
-        text = " ".join(plain(str(value)).split())
         head = cell(name, names) + "  "
-        while True:
-            lines.append([(head, _DIM), (text[:room], _PLAIN)])
-            text, head = text[room:], " " * (names + 2)
-            if not text or len(lines) > 200:
-                break
+        for piece in folded(" ".join(plain(str(value)).split()), room):
+            lines.append([(head, _DIM), (piece, _PLAIN)])
+            head = " " * (names + 2)
     return lines
 
 
@@ -106,8 +103,11 @@ class FactsPane(Lines):
         self._facts: dict[str, str] = {}
 
     def tell(self, row: WorkerRow | None, now: float, extra: Mapping[str, str] | None = None) -> None:
-        """Show a worker's facts; `extra` comes from the fleet and wins over the row's own."""
-        self._facts = {} if row is None else known(row, now) | dict(extra or {})
+        """Show a worker's facts; `extra`, where the fleet gave some, stands for all but the row's state."""
+        facts = {} if row is None else known(row, now)
+        if extra and facts:
+            facts = {"state": facts["state"], **extra}
+        self._facts = facts
         self.on_resize()
 
     def on_resize(self) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 from ui_fake import NOW, FakeConsole, FakeContext, FakeFleet, FakeOperations
-from ui_pilot import PROMPT, QUESTION, UPSTREAMS, Start, fleet_rows, text, until
+from ui_pilot import PROMPT, QUESTION, UPSTREAMS, Start, crash_text, fleet_rows, text, until
 
 from amtui.app import AmtuiApp
-from amtui.model import Event
 
 
 @pytest.fixture
@@ -27,10 +26,8 @@ def ctx(tmp_path: Path) -> FakeContext:
     context.logs = {
         "bootstrap": [f"10:02:{i % 60:02} phase=node line {i}" for i in range(80)],
         "agent": ["agent says hi"],
+        "events": [f"2026-11-20 10:00:{i:02}  shell            working    event {i}" for i in range(30)],
     }
-    context.recorded = [
-        Event(id=i + 1, at=NOW - 600 + i, worker="", kind="working", text=f"event {i}") for i in range(30)
-    ]
     return context
 
 
@@ -55,6 +52,6 @@ def start(ctx: FakeContext, operations: FakeOperations) -> Start:
             await pilot.pause()
             await until(pilot, lambda: bool(text(pilot).strip()))
             yield pilot
-            assert not app.crashes, Path(app.crashes[0]).read_text(encoding="utf-8")
+            assert not app.crashes, crash_text(app.crashes[0])
 
     return begin

@@ -18,14 +18,13 @@ from amtui.model import (
     AgentStatus,
     Authority,
     Autonomy,
-    Event,
     Host,
     HostState,
     Phase,
     Worker,
     WorkerRow,
 )
-from amtui.ops.base import Op, Progress, Result, Yield
+from amtui.ops.base import Chunk, Op, Progress, Result, Yield
 from amtui.ops.params import Field
 from amtui.screens.operations import Operations
 
@@ -46,7 +45,7 @@ class FakeStatus:
     columns: int = 80
     rows: int = 24
     size_owner: str = ""
-    unacked: bytes = b""
+    unacked: int = 0
     generation: int = 1
     refused: bytes = b""
     refusal: str = ""
@@ -178,7 +177,6 @@ class FakeContext:
     config: FakeConfig = field(default_factory=FakeConfig)
     ask: Any = None
     logs: dict[str, list[str]] = field(default_factory=dict)
-    recorded: list[Event] = field(default_factory=list)
     opened: list[tuple[str, Authority]] = field(default_factory=list)
     fail_open: AmtuiError | None = None
 
@@ -197,19 +195,8 @@ class FakeContext:
         kind = FakeTypingHandle if authority is Authority.TYPE else FakeHandle
         return kind(self.consoles[name])
 
-    @property
-    def store(self) -> Any:
-        return SimpleNamespace(events=self._events)
-
-    def _events(self, after: int = 0, worker: str | None = None, limit: int = 500) -> list[Event]:
-        return [e for e in self.recorded if e.id > after and (worker is None or e.worker == worker)][:limit]
-
     async def facts(self, name: str) -> dict[str, str]:
         return {"version": "2.1.0", "up": "2h 11m"}
-
-    async def log_lines(self, name: str, source: str, after: int) -> tuple[int, list[str]]:
-        lines = self.logs.get(source, [])
-        return len(lines), lines[after:]
 
 
 class New(Struct, frozen=True, kw_only=True):
@@ -228,6 +215,8 @@ class FakeOperations(Operations):
         self.asks: dict[str, Any] = {}
         self.described: dict[str, tuple[Field, ...]] = {}
         self.answers: list[str | None] = []
+        self.more: asyncio.Queue[Yield] = asyncio.Queue()
+        """What `logs -f` says next."""
 
     def fields(self, op_id: str) -> tuple[Field, ...]:
         return self.described.get(op_id) or super().fields(op_id)
@@ -236,6 +225,11 @@ class FakeOperations(Operations):
         self.ran.append((op_id, values))
         if question := self.asks.get(op_id):
             self.answers.append(await ctx.ask(question))
+        if op_id in ("logs", "events"):
+            for line in ctx.logs.get(values.get("source", "events"), []):
+                yield Chunk(f"{line}\n".encode())
+            while True:
+                yield await self.more.get()
         if gate := self.gates.get(op_id):
             await gate.wait()
         for item in self.yields.get(op_id, [Progress("on it"), Result()]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
@@ -63,6 +64,11 @@ def fleet_rows() -> tuple[WorkerRow, ...]:
 
 
 Start = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
+
+
+def crash_text(path: str) -> str:
+    """What a survived error wrote down."""
+    return Path(path).read_text(encoding="utf-8")
 
 
 def text(pilot: Pilot[None]) -> str:
