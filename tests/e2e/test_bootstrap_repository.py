@@ -174,7 +174,7 @@ async def test_hostile_settings_run_nothing(place: Place, repo: Path, operator: 
     templates.mkdir(parents=True)
     templates.joinpath("post-checkout").symlink_to(evil)
     Path(place.home, ".gitconfig").write_text(
-        f"[init]\ntemplateDir = {templates.parent}\n[filter "y"]\nsmudge = {evil}\n"
+        f'[init]\ntemplateDir = {templates.parent}\n[filter "y"]\nsmudge = {evil}\n'
     )
     worker, clone = await deliver(place, str(repo), tmp_path / "cache")
     sh(clone, f"echo more >>file; git commit -qam more; echo dirty >>file; {plant}")
