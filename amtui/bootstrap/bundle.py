@@ -82,7 +82,7 @@ work=${target%/*} new=$target.new.$$
 if [ -L "$work" ] || [ -L "$target" ]; then echo "$work is a link" >&2; exit 1; fi
 rm -rf "$target".new.*
 mkdir -p "$work" && cd "$work" || exit 1
-# Not the settings in the worker's home: what the agent wrote there must not run for us.
+# Nobody's settings: neither what the agent wrote nor what the host's user has decides what runs here.
 HOME=/dev/null XDG_CONFIG_HOME=/dev/null GIT_CONFIG_NOSYSTEM=1
 export HOME XDG_CONFIG_HOME GIT_CONFIG_NOSYSTEM
 g init --quiet --template= "$new" && cd "$new" || exit 1

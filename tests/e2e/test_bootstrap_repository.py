@@ -176,7 +176,10 @@ async def test_hostile_settings_run_nothing(place: Place, repo: Path, operator: 
     Path(place.home, ".gitconfig").write_text(
         f'[init]\ntemplateDir = {templates.parent}\n[filter "y"]\nsmudge = {evil}\n'
     )
+    sh(operator, f"git config --global filter.y.smudge {evil}")  # the home of the user on a host
     worker, clone = await deliver(place, str(repo), tmp_path / "cache")
+    assert not mark.exists(), mark.read_text()
+    sh(operator, "git config --global --remove-section filter.y")
     sh(clone, f"echo more >>file; git commit -qam more; echo dirty >>file; {plant}")
     mark.unlink(missing_ok=True)  # the agent's own commits may run the agent's own hooks
     sh(repo, "cp .git/hooks/update .git/hooks/post-fetch")
