@@ -65,9 +65,11 @@ class Sshd:
         self.host_key = new_key(directory / "host_key")
         self.authorize(self.public_key)
 
-    def authorize(self, *public_keys: str) -> None:
-        """Let exactly these keys in, with a HOME of the test's own."""
-        lines = [f'environment="HOME={self.home}" {key}\n' for key in public_keys]
+    def authorize(self, *public_keys: str, **environment: str) -> None:
+        """Let exactly these keys in, with a HOME of the test's own and more variables if wanted."""
+        environment = {"HOME": str(self.home), **environment}
+        words = ",".join(f'environment="{name}={value}"' for name, value in environment.items())
+        lines = [f"{words} {key}\n" for key in public_keys]
         (self.directory / "authorized_keys").write_text("".join(lines))
 
     def rekey(self) -> None:
@@ -111,6 +113,7 @@ class Sshd:
     def _launch(self, port: int) -> bool:
         config = self.directory / "sshd_config"
         lines = [
+            *self._options,  # sshd takes the first value it reads
             f"Port {port}",
             "ListenAddress 127.0.0.1",
             f"HostKey {self.directory}/host_key",
@@ -126,7 +129,6 @@ class Sshd:
             "UseDNS no",
             "PrintMotd no",
             "LogLevel VERBOSE",
-            *self._options,
         ]
         if not any(line.startswith("Subsystem") for line in self._options):
             lines.append("Subsystem sftp internal-sftp")

@@ -96,7 +96,7 @@ def confine(
         words += ["--ro-bind-try", os.path.realpath(path), path]
     for path in dict.fromkeys((home, inside, *writable)):
         words += ["--bind", os.path.realpath(path), path]
-    return [*words, "--chdir", inside, "--", *argv]
+    return [*words, "--remount-ro", "/", "--chdir", inside, "--", *argv]
 
 
 @functools.cache

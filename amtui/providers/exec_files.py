@@ -30,12 +30,16 @@ head -c "$2" <"$1"
 """
 
 _WRITE: Final = """
-umask 077; d=${1%/*}; d=${d:-/}; t=$d/.amtui-$$-$2
+umask 077; d=${1%/*}; d=${d:-/}; t=$d/.amtui-$$-$2; need=$(($4 / 1024 + 4))
+failed() {
+  free=$(df -Pk "$d" | awk 'END { if ($2 > 0) print $4 }')
+  [ "${free:-$need}" -lt "$need" ] && exit 45
+  exit "$1"
+}
 [ -d "$d" ] || exit 44; [ -w "$d" ] || exit 43; [ -d "$1" ] && exit 46
 trap 'rm -f "$t"' EXIT
-: >"$t" && chmod "$3" "$t" && cat >"$t" && [ "$(wc -c <"$t")" -eq "$4" ] && mv -f "$t" "$1" && exit 0
-n=$(df -Pk "$d" | awk 'END { print $4 }'); [ "${n:-1}" -le $(($4 / 1024 + 4)) ] && exit 45
-exit 1
+( : >"$t" ) 2>/dev/null || failed 43
+chmod "$3" "$t" && cat >"$t" && [ "$(wc -c <"$t")" -eq "$4" ] && mv -f "$t" "$1" || failed 1
 """
 
 _STAT: Final = r"""

@@ -74,10 +74,14 @@ class HostKeyCheck:
         names = [host, addr] if port in (None, _DEFAULT_PORT) else [f"[{host}]:{port}", f"[{addr}]:{port}"]
         self.name = names[0].lower()
         for name in names[: 2 if addr else 1]:
-            self.on_file += self.known.match(name, "", None)[0]
+            exact = self.known.match(name, "", None)
+            self.on_file += exact[0]
+            self.revoked += exact[2]
         found = self.known.match(host, addr, port)
-        self.revoked = list(found[2])
-        return found
+        self.revoked += found[
+            2
+        ]  # asyncssh alone forgets a key revoked for a port when it has no other for it
+        return (*found[:2], self.revoked, *found[3:])
 
     def client(self) -> asyncssh.SSHClient:
         """Makes the object that asyncssh asks about a key that is not on file."""
@@ -86,6 +90,8 @@ class HostKeyCheck:
     def verdict(self) -> ProviderError:
         """Why the key was not accepted."""
         key = self.shown
+        if key is None and self.revoked:
+            return self._changed("a revoked key")
         if key is None:
             return ProviderError(
                 f"{self.host} showed a host certificate that known_hosts does not vouch for",
@@ -95,16 +101,8 @@ class HostKeyCheck:
                 code="HostKeyNotVerifiable",
             )
         fingerprint = key.get_fingerprint("sha256")
-        if self.on_file or key in self.revoked:
-            what = "a revoked key" if key in self.revoked else "another key than the one on file"
-            return HostKeyChanged(
-                f"{self.host} shows {what}: {fingerprint}",
-                "if its owner confirms a new key, remove the old one with "
-                f"`ssh-keygen -R '{self.name}'` and connect again; otherwise somebody is in between",
-                provider="ssh",
-                op="connect",
-                code="HostKeyNotVerifiable",
-            )
+        if self.on_file:
+            return self._changed(f"another key than the one on file: {fingerprint}")
         algorithm, data = key.export_public_key("openssh").decode().split()[:2]
         return HostKeyUnknown(
             f"nobody has vouched for the key of {self.host} yet: {fingerprint}",
@@ -113,6 +111,16 @@ class HostKeyCheck:
             host=self.host,
             fingerprint=fingerprint,
             line=f"{self.name} {algorithm} {data}",
+        )
+
+    def _changed(self, what: str) -> HostKeyChanged:
+        return HostKeyChanged(
+            f"{self.host} shows {what}",
+            "if its owner confirms a new key, remove the old one with "
+            f"`ssh-keygen -R '{self.name}'` and connect again; otherwise somebody is in between",
+            provider="ssh",
+            op="connect",
+            code="HostKeyNotVerifiable",
         )
 
 

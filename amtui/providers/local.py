@@ -239,8 +239,8 @@ class _Child(Running):
             return
         deadline = asyncio.get_running_loop().time() + _GRACE
         while asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.01)
-            if not self._send(0):
+            await asyncio.sleep(0.02)
+            if not self._send(0) or not _living(self._process.pid):
                 return
         self._send(signals.SIGKILL)
         with suppress(TimeoutError):
@@ -259,6 +259,16 @@ class _Child(Running):
         except (ProcessLookupError, PermissionError):
             return False
         return True
+
+
+def _living(group: int) -> bool:
+    """False when nobody of `group` is left but the dead that init has not collected yet."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, IndexError):
+            state, _, found = entry.read_text("ascii", "replace").rsplit(") ", 1)[1].split(" ", 3)[:3]
+            if int(found) == group and state not in "ZX":
+                return True
+    return not os.path.exists("/proc/self/stat")
 
 
 def _when_over(process: subprocess.Popen[bytes], call: Callable[[], None]) -> None:

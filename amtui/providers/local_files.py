@@ -111,7 +111,9 @@ def _list(path: str) -> list[FileStat]:
 
 
 def _mkdir(path: str, mode: int) -> None:
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    parent = os.path.dirname(path.rstrip("/"))
+    if not os.path.isdir(parent):
+        _mkdir(parent, 0o700)
     try:
         os.mkdir(path, mode)
         os.chmod(path, mode)  # the umask does not decide

@@ -26,7 +26,13 @@ _TIMEOUT: Final = 120.0
 _ABSENT: Final = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath, asyncssh.SFTPNotADirectory)
 _FORBIDDEN: Final = (asyncssh.SFTPPermissionDenied, asyncssh.SFTPWriteProtect, asyncssh.SFTPCannotDelete)
 _FULL: Final = (asyncssh.SFTPNoSpaceOnFilesystem, asyncssh.SFTPQuotaExceeded)
-_LOST: Final = (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection)
+_LOST: Final = (
+    LinkLost,
+    OSError,  # TimeoutError too
+    asyncssh.DisconnectError,
+    asyncssh.SFTPConnectionLost,
+    asyncssh.SFTPNoConnection,
+)
 
 
 class SftpFiles:
@@ -91,7 +97,7 @@ class SftpFiles:
             async with asyncio.timeout(_TIMEOUT):
                 sftp = await link.sftp()
                 return await (work(sftp) if sftp is not None else plain())
-        except (LinkLost, TimeoutError, *_LOST) as error:
+        except _LOST as error:
             if again:
                 return await self._run(op, host_id, path, work, plain, again=False)
             raise Unreachable(

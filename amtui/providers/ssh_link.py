@@ -44,6 +44,9 @@ _T = TypeVar("_T")
 _ADMINISTRATIVE: Final = 1
 _REQUEST_REFUSED: Final = 0xFFFFFFFF
 _CLOSE_TIMEOUT: Final = 2.0
+_TURN: Final = 0.005
+_CROWDED: Final = 10.0
+"""Seconds without opening lanes ahead after the server had no room."""
 
 # No -- before the group: dash and busybox take it for a number.
 _KILL: Final = """
@@ -61,6 +64,10 @@ exit 0
 
 class LinkLost(Exception):
     """The connection is gone and nothing was started on it: another may be tried."""
+
+
+class _Busy(Exception):
+    """The server has no room for one more session on this connection."""
 
 
 class Lane(asyncssh.SSHClientSession[bytes]):
@@ -208,7 +215,7 @@ class Link:
         self.connection = connection
         self.slots = asyncio.Semaphore(SESSIONS - 1)
         self.streams = asyncio.Semaphore(STREAMS)
-        self.uses = 0
+        self._crowded_until = 0.0
         self._control = asyncio.Lock()
         self._idle: list[Lane] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -226,20 +233,24 @@ class Link:
         if lane is None:
             await self.slots.acquire()
             try:
-                lane = await self._open()
+                lane = await self._patiently(self._open, instead=self._ahead_and_slot)
             except BaseException:
                 self.slots.release()
                 raise
-        self.uses += 1
         self._open_ahead()
         return lane
 
-    async def give_back(self, lane: Lane) -> None:
+    async def give_back(self, lane: Lane, *, detached: bool = False) -> None:
         """The command is over or left: close its session, then free its slot."""
         try:
-            await self._shut(lane)
+            if detached:  # the server keeps the session until the command ends
+                lane.channel.close()
+            else:
+                await self._shut(lane)
         finally:
-            self.slots.release()
+            # sshd frees a session on its next turn: a request that reaches it together with our close comes
+            # too early.
+            asyncio.get_running_loop().call_later(_TURN, self.slots.release)
 
     async def kill(self, group: str) -> None:
         """TERM, a second's grace, KILL for a process group, through the session kept free for it."""
@@ -257,7 +268,9 @@ class Link:
                 await self.slots.acquire()
                 try:
                     async with asyncio.timeout(OPEN_TIMEOUT):
-                        self._sftp = await self._patiently(self.connection.start_sftp_client)
+                        self._sftp = await self._patiently(
+                            lambda: self._session(self.connection.start_sftp_client)
+                        )
                 except (Unsupported, asyncssh.SFTPError):
                     self.without_sftp = True
                 finally:
@@ -284,7 +297,16 @@ class Link:
             self.slots.release()
         return None
 
+    def _ahead_and_slot(self) -> Lane | None:
+        """A lane opened ahead, for one who holds a slot already."""
+        lane = self._ahead()
+        if lane is not None:
+            self.slots.release()
+        return lane
+
     def _open_ahead(self) -> None:
+        if asyncio.get_running_loop().time() < self._crowded_until:
+            return
         wanted = AHEAD - len(self._idle) - len(self._tasks)
         room = self.slots._value - len(self._tasks) - 2
         for _ in range(min(wanted, room)):
@@ -297,7 +319,7 @@ class Link:
         await self.slots.acquire()
         lane: Lane | None = None
         try:
-            with suppress(LinkLost, AmtuiError):
+            with suppress(LinkLost, AmtuiError, _Busy):
                 lane = await self._open()
         finally:
             if lane is None:
@@ -313,7 +335,7 @@ class Link:
         lane = Lane(self.host)
         command = ssh_shell.opening(lane.nonce)
         opening = asyncio.ensure_future(
-            self._patiently(lambda: self.connection.create_session(lambda: lane, command, encoding=None))
+            self._session(lambda: self.connection.create_session(lambda: lane, command, encoding=None))
         )
         try:
             async with asyncio.timeout(OPEN_TIMEOUT):
@@ -344,36 +366,48 @@ class Link:
         else:
             opening.add_done_callback(lambda done: _abort(lane, done))
 
-    async def _patiently(self, opening: Callable[[], Awaitable[_T]]) -> _T:
-        """Open a session, backing off while the server has no room for one more."""
+    async def _session(self, opening: Callable[[], Awaitable[_T]]) -> _T:
+        """Open one session. Raises `_Busy` where the server has no room for one more, `LinkLost`, `Unsupported`."""
+        try:
+            return await opening()
+        except asyncssh.ChannelOpenError as error:
+            if self.closed:
+                raise LinkLost from error
+            if error.code not in (_REQUEST_REFUSED, _ADMINISTRATIVE):
+                self._crowded_until = asyncio.get_running_loop().time() + _CROWDED
+                raise _Busy from error
+            raise Unsupported(
+                f"{self.host} does not let this account run commands",
+                "sshd there may have ForceCommand or MaxSessions 0",
+                provider="ssh",
+                op="exec",
+                code=str(error.code),
+            ) from error
+        except (asyncssh.DisconnectError, OSError) as error:
+            raise LinkLost from error
+
+    async def _patiently(
+        self, opening: Callable[[], Awaitable[_T]], *, instead: Callable[[], _T | None] = lambda: None
+    ) -> _T:
+        """Open a session, backing off while the server has no room; or take what `instead` finds meanwhile."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + BUSY_TIMEOUT
         delay = 0.05
         while True:
             try:
                 return await opening()
-            except asyncssh.ChannelOpenError as error:
-                if self.closed:
-                    raise LinkLost from error
-                if error.code == _REQUEST_REFUSED or error.code == _ADMINISTRATIVE:
-                    raise Unsupported(
-                        f"{self.host} does not let this account run commands",
-                        "sshd there may have ForceCommand or MaxSessions 0",
-                        provider="ssh",
-                        op="exec",
-                        code=str(error.code),
-                    ) from error
+            except _Busy:
                 if loop.time() + delay > deadline:
                     raise CapacityUnavailable(
                         f"{self.host} allows no further session on one connection",
                         "close a console, or raise MaxSessions in its sshd_config",
                         provider="ssh",
                         op="exec",
-                        code=str(error.code),
-                    ) from error
-            except (asyncssh.DisconnectError, OSError) as error:
-                raise LinkLost from error
+                    ) from None
             await asyncio.sleep(delay * (0.5 + secrets.randbelow(1000) / 1000))
+            found = instead()
+            if found is not None:
+                return found
             delay = min(delay * 2, 2.0)
 
     async def _run_control(self, argv: list[str]) -> None:
@@ -381,7 +415,7 @@ class Link:
             return
         idle = self._ahead()
         try:
-            lane = idle or await self._open()
+            lane = idle if idle is not None else await self._patiently(self._open)
         except LinkLost:
             return
         try:
@@ -395,10 +429,15 @@ class Link:
                 self.slots.release()
 
     async def _shut(self, lane: Lane) -> None:
-        lane.channel.close()
-        with suppress(TimeoutError):
+        if lane.waiting:
+            lane.channel.write_eof()  # it ends by itself; sshd counts a session until its shell has ended
+        else:
+            lane.channel.close()
+        try:
             async with asyncio.timeout(_CLOSE_TIMEOUT):
                 await lane.gone.wait()
+        except TimeoutError:
+            lane.channel.abort()
 
 
 class SshRunning(Running):
@@ -435,7 +474,7 @@ class SshRunning(Running):
             await self._link.kill(self._lane.group)
 
     async def close(self) -> None:
-        await self._link.give_back(self._lane)
+        await self._link.give_back(self._lane, detached=self.detached and not self.feed.gone.is_set())
 
     def _flow(self, go: bool) -> None:
         if not self._lane.gone.is_set():
