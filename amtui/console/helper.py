@@ -24,6 +24,7 @@ from amtui.errors import (
     ProtocolError,
     Refused,
     StateGone,
+    StreamBroken,
     Unreachable,
     UsageError,
 )
@@ -165,6 +166,8 @@ def failure(reason: str, console: str, detail: str = "") -> AmtuiError:
     """The error for the reason of an `E` frame."""
     if reason == "gone":
         return NotFound(f"no console {console}", "`amtui restart NAME` starts it", op="console")
+    if reason == "lost":
+        return StreamBroken("the console's run directory is gone from the host", op="console")
     if reason == "disk":
         return DiskFull("no space left in the worker's run directory", "free some space on the host")
     if reason == "tmux":

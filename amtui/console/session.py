@@ -38,6 +38,8 @@ BACKLOG: Final = 128 << 10
 """Unfed bytes at which the rest is dropped for a snapshot: nobody reads what scrolls by that fast."""
 CHUNK_WAIT: Final = 64 << 10
 """Unfed bytes at which the reader stops reading."""
+_AMID: Final = 0.05
+"""Output within so many seconds of a snapshot means that it was taken amid output."""
 _VERIFY: Final = 20
 """Rows of ours that are fetched again to see whether numbers still agree."""
 _JOINS: Final = 3
@@ -162,6 +164,14 @@ class Session:
         self._listeners: set[Callable[[], None]] = set()
         self.wanted: tuple[int, int] | None = None
         """Size the typing view last asked for."""
+        self.claim = asyncio.Event()
+        """Set by typing: the last typist sizes the console."""
+        self.claimed = float("-inf")
+        self.unsure = asyncio.Event()
+        """Set when the picture was taken amid output: tmux does not tell the pen, so a colour may be wrong."""
+        self.fed = clock()
+        self._loaded = float("-inf")
+        self._healing = False
         self.held: list[Row] = []
         """Rows seen before a snapshot that skipped output at tmux's history limit."""
         self._joined: Position | None = None
@@ -287,6 +297,7 @@ class Session:
             self.refuse("dead")
             return
         self.typed.set()
+        self.claim.set()
         self.note(unacked=len(self.outbox.unacked))
 
     def acknowledge(self, ack: int | None) -> None:
@@ -321,6 +332,9 @@ class Session:
                 else:
                     self.feed.size -= min(SLICE, len(item))
                     self.stream.feed(item[:SLICE])
+                    self.fed = self.clock()
+                    if self.fed - self._loaded < _AMID:
+                        self.unsure.set()
                     if len(item) > SLICE:
                         self.feed.items.appendleft(item[SLICE:])
                 if self.feed.size < CHUNK_WAIT:
@@ -338,6 +352,7 @@ class Session:
         except BadSnapshot as error:
             self._poison = ProtocolError(f"the console helper sent {error}", op="console")
             return
+        self._loaded = float("-inf") if self._healing else self.clock()
         if columns != self.screen.columns:
             self.held.clear()  # tmux wrapped every row anew
         elif before and not len(history):
@@ -408,10 +423,13 @@ class Session:
         client = self.outbox.client
         frames = await self.ask("attach", client)
         self.registered = client
-        resumed = self.position
         for frame in frames:
-            if isinstance(frame, SnapshotFrame) and resumed and frame.generation < resumed.generation:
-                self.position = None  # the run directory was wiped; the reply to attach is always right
+            if (
+                isinstance(frame, SnapshotFrame)
+                and self.position
+                and frame.generation != self.position.generation
+            ):
+                self.position = None  # whatever it was, the reply to attach is what holds now
             if self.apply(frame) and not self.skipping:
                 await self.resync()
 
@@ -425,9 +443,13 @@ class Session:
     async def resize(self, columns: int, rows: int, *, force: bool = False) -> bool:
         """Size the console; False when the size is another typist's for now."""
         self.wanted = (columns, rows)
+        self.claimed = self.clock()
         words = (str(columns), str(rows), self.owner, str(self.timing.owner), "1" if force else "0")
         for frame in await self.ask("snap", *words):
             self.apply(frame)
+        while self.feed.items:
+            self.changed.clear()
+            await self.changed.wait()
         return self.status.size_owner == "me"
 
     async def drain(self, timeout: float) -> None:
@@ -442,6 +464,26 @@ class Session:
         if not self.outbox.idle:
             self.refuse("new-server")
         self.set_link(Link.ENDED, detail)
+
+    async def heal(self) -> None:
+        """Once output rests, take the picture again: colours that a snapshot amid output got wrong are put right."""
+        await self.unsure.wait()
+        while (rest := self.fed + self.timing.heal - self.clock()) > 0:
+            await asyncio.sleep(rest)
+        self.unsure.clear()
+        self._healing = True
+        try:
+            await self.resync()
+        finally:
+            self._healing = False
+
+    async def keep_size(self) -> None:
+        """After typing: take or keep the right to size the console, if this view ever sized it."""
+        await self.claim.wait()
+        self.claim.clear()
+        mine = self.status.size_owner == "me" and self.clock() - self.claimed < self.timing.owner / 2
+        if self.wanted is not None and not mine:
+            await self.resize(*self.wanted, force=True)
 
     async def resync(self) -> None:
         """A new generation, because the present one cannot be continued."""

@@ -40,7 +40,8 @@ async def _frames(stream: ExecStream, silence: float) -> AsyncIterator[Frame]:
     events = stream.__aiter__()
     while True:
         try:
-            event = await asyncio.wait_for(anext(events), silence)
+            async with asyncio.timeout(silence):  # wait_for may swallow a cancellation
+                event = await anext(events)
         except TimeoutError:
             raise StreamBroken(f"silent for {silence:.0f} s", op="console") from None
         except StopAsyncIteration:
@@ -283,7 +284,8 @@ class Tail:
 
     async def run(self) -> None:
         """Until cancelled: feed, type, follow."""
-        async with _beside(self.session.run_feed, self.typist.run, self._keep_channel):
+        beside = (self.session.run_feed, self.typist.run, self._keep_channel, self._keep_size, self._heal)
+        async with _beside(*beside):
             while True:
                 await self.wanted.wait()
                 await self._once()
@@ -342,6 +344,16 @@ class Tail:
         session.set_link(Link.STALE if old else Link.RECONNECTING, reason)
         await asyncio.sleep(steps[min(self._failures, len(steps) - 1)])
         self._failures += 1
+
+    async def _keep_size(self) -> None:
+        while True:
+            with suppress(AmtuiError, TimeoutError):
+                await self.session.keep_size()
+
+    async def _heal(self) -> None:
+        while True:
+            with suppress(AmtuiError, TimeoutError):
+                await self.session.heal()
 
     async def _keep_channel(self) -> None:
         """Hold a duplex channel for keys while somebody may type and the substrate has one."""
