@@ -53,6 +53,8 @@ class PhaseSpec:
     core: bool = True
     timeout: float = 60.0
     weight: float = 1.0
+    proof: bool = False
+    """A proof is made once at least: its quick check only tells whether it still holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def plan(
                 "Verify",
                 _verification(setup, runtime, session),
                 timeout=90.0,
+                proof=True,
             ),
         ),
     )

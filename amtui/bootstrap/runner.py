@@ -63,8 +63,8 @@ def cause_line(log: bytes, code: int | None, why: str) -> str:
         return "it did not end in time and was stopped"
     if why == "cancelled":
         return "it was cancelled"
-    text = Untrusted(log[-16_384:], "worker").for_terminal()
-    lines = [line.strip() for line in text.replace("\r", "\n").splitlines()]
+    text = Untrusted(log[-16_384:].replace(b"\r", b"\n"), "worker").for_terminal()
+    lines = [line.strip() for line in text.splitlines()]
     start = max((i for i, line in enumerate(lines) if re.match(r"--- \S+, run \d+ ---$", line)), default=-1)
     lines = [line for line in lines[start + 1 :] if line and not _NOISE.search(line)]
     telling = [line for line in lines if _TELLING.search(line)] or lines
@@ -238,7 +238,7 @@ class _Bootstrap:
             await self.jobs.cancel(
                 spec.id
             )  # its work may have outlived its supervisor: first that, then the check
-        if not redo and await self._satisfied(spec):
+        if not redo and (report.ok or not spec.proof) and await self._satisfied(spec):
             self._mark(spec, PhaseStatus.DONE if report.runs else PhaseStatus.SKIPPED)
             return
         self.offsets[spec.id] = report.size
