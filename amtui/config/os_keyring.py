@@ -37,16 +37,18 @@ class OsKeyring:
         self._timeout = timeout
         self._backend: Backend | None = None
         self._looked = False
+        self._looking = threading.Lock()
         self.absent = ""
         """Why there is none, in a few words; empty while it works or was not asked for yet."""
 
     def available(self) -> bool:
         """True when there is a backend that answered so far. The first call may import `keyring`."""
-        if not self._looked:
-            self._looked = True
-            self._backend = self._try(self._find)
-            if self._backend is None and not self.absent:
-                self.absent = "none installed"
+        with self._looking:
+            if not self._looked:
+                self._backend = self._try(self._find)
+                if self._backend is None and not self.absent:
+                    self.absent = "none installed"
+                self._looked = True
         return self._backend is not None and not self.absent
 
     def get(self, name: str) -> str | None:

@@ -19,8 +19,6 @@ Self = TypeVar("Self", bound="Database")
 BUSY_TIMEOUT: Final = 5.0
 """Seconds to wait for another process to finish its transaction; ours take milliseconds."""
 
-_READ_ONLY: Final = "this store is read-only"
-
 
 class Database:
     """One connection, usable from any thread of this process; each call is a transaction of its own."""
@@ -80,8 +78,6 @@ class Database:
         amtui.
         """
         db = self._open()
-        if self.read_only:
-            raise StoreError(f"{_READ_ONLY}: {self.path}", self._writable_hint())
         with self._lock, self.guarded():
             if durable:
                 db.execute("PRAGMA synchronous = FULL")
@@ -231,7 +227,7 @@ class Database:
                 "their files are on their hosts)",
             )
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
-            return StoreError(f"{_READ_ONLY}: {self.path}", self._writable_hint())
+            return StoreError(f"this store is read-only: {self.path}", self._writable_hint())
         if code == sqlite3.SQLITE_FULL:
             return StoreError(f"no space left for the store {self.path}", "free space and try again")
         if code == sqlite3.SQLITE_CANTOPEN:

@@ -47,7 +47,7 @@ def test_a_new_file_is_private(paths: Paths) -> None:
 
 def test_an_invalid_file_is_not_touched(paths: Paths) -> None:
     write(paths, "[ui]\nglyhps = 1 # precious\n")
-    with pytest.raises(ConfigError, match=r"config\.toml:2: ui\.glyhps"):
+    with pytest.raises(ConfigError, match=r"^config\.toml:2: ui\.glyhps"):
         edit(paths, lambda document: document.update({"keys": {"preset": "vim"}}))
     assert paths.config_file.read_text() == "[ui]\nglyhps = 1 # precious\n"
 

@@ -107,6 +107,7 @@ def test_the_line_of_the_issue(paths: Paths) -> None:
             "[defaults]\nautonomy = true\n",
             "config.toml:2: defaults.autonomy: expected one of ask, edits, full, got true",
         ),
+        ("[ui]\nanimation = 'true'\n", 'config.toml:2: ui.animation: expected true or false, got "true"'),
         ("ui.glyhps = 1\n", 'config.toml:1: ui.glyhps: unknown key; did you mean "glyphs"?'),
         (
             "ui = { theme = 'x', glyhps = 1 }\n",

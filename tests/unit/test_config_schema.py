@@ -6,7 +6,11 @@ import json
 import subprocess
 import sys
 
-from amtui.config import UiConfig, registered, schema
+import pytest
+from msgspec import Struct
+
+from amtui.config import UiConfig, register, registered, schema
+from amtui.config import registry as registry_module
 
 
 def test_it_is_json_and_has_every_section() -> None:
@@ -22,6 +26,15 @@ def test_sections_are_closed_and_typed() -> None:
     assert ui["properties"]["glyphs"]["enum"] == ["ascii", "unicode"]
     assert ui["properties"]["theme"]["default"] == UiConfig().theme
     assert made["properties"]["ui"] == {"$ref": "#/$defs/UiConfig"}
+
+
+def test_a_section_that_forgot_to_be_closed_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Open(Struct):
+        a: int = 1
+
+    monkeypatch.setattr(registry_module, "_types", {})
+    register("open", Open)
+    assert schema()["$defs"]["Open"]["additionalProperties"] is False
 
 
 def test_every_reference_resolves() -> None:

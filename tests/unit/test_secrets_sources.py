@@ -146,6 +146,7 @@ def test_a_file_open_to_others_is_refused(paths: Paths, mode: int) -> None:
 def test_a_link_in_place_of_the_file_is_refused(paths: Paths, tmp_path: Path) -> None:
     paths.make(paths.config_dir)
     (tmp_path / "elsewhere").write_text("{}")
+    (tmp_path / "elsewhere").chmod(0o600)
     paths.secrets_file.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ConfigError):
         secrets(paths).get("T_KEY")
@@ -251,19 +252,24 @@ def test_finding_the_keyring_may_hang_too(paths: Paths) -> None:
 
 
 @pytest.mark.parametrize(
-    "backend", ["keyring.backends.null.Keyring", "keyring.backends.fail.Keyring", "no.such.Thing"]
+    ("backend", "why"),
+    [
+        ("keyring.backends.null.Keyring", "none installed"),
+        ("keyring.backends.fail.Keyring", "none installed"),
+        ("no.such.Thing", "failing (ModuleNotFoundError)"),
+    ],
 )
-def test_the_real_library_with_no_real_backend(paths: Paths, backend: str) -> None:
+def test_the_real_library_with_no_real_backend(paths: Paths, backend: str, why: str) -> None:
     code = (
         "from amtui.config import Paths, Secrets\n"
         "box = Secrets(Paths.from_environment())\n"
-        "print(box.get('T_KEY'), box.set('T_KEY', 'abc', allow_file=True), box.get('T_KEY'))"
+        "print(box.get('T_KEY'), box.set('T_KEY', 'abc', allow_file=True), box.get('T_KEY'), box.keyring_absent)"
     )
     env = {**os.environ, "AMTUI_CONFIG_DIR": str(paths.config_dir), "PYTHON_KEYRING_BACKEND": backend}
     env.pop("T_KEY", None)
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
-    assert done.stdout.strip() == "None file <Secret T_KEY from file>"
+    assert done.stdout.strip() == f"None file <Secret T_KEY from file> {why}"
 
 
 def test_several_processes_lose_no_secret(paths: Paths) -> None:

@@ -234,6 +234,28 @@ def test_many_processes_open_and_write_at_once(path: Path, processes: int) -> No
     store.close()
 
 
+def test_a_writer_in_the_way_of_the_switch_to_wal_is_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite itself gives up at once here, whatever the busy timeout."""
+    path.parent.mkdir()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr(database_module.time, "sleep", wait)
+    store = Store.open(path)
+    assert len(waits) == 3
+    store.add_worker(W)
+    store.close()
+    other.close()
+
+
 def test_one_connection_serves_many_threads(path: Path) -> None:
     store = Store.open(path)
     failures: list[BaseException] = []

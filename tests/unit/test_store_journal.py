@@ -81,6 +81,14 @@ def test_texts_are_clean_and_short(store: Store) -> None:
     assert store.events() == [event]
 
 
+def test_a_destroyed_worker_is_remembered_by_name(store: Store) -> None:
+    store.record(A, "destroyed", "gone")
+    store.record(A, "sent", "kept")
+    assert store.was_destroyed("gone")
+    assert not store.was_destroyed("kept")
+    assert not store.was_destroyed("")
+
+
 def test_samples(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "MAX_SAMPLES", 5)
     store.put_sample(A, {"load": 0.5, "cores": 2, "disk_free": None}, at=10)
