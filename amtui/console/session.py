@@ -161,7 +161,8 @@ class Session:
         self.typed = asyncio.Event()
         """Set when the outbox has something that is due or will be."""
         self.changed = asyncio.Event()
-        self._listeners: set[Callable[[], None]] = set()
+        self._listeners: dict[object, Callable[[], None]] = {}
+        """By subscription, not by callable: two handles of one view subscribe the same method, and one may go."""
         self.wanted: tuple[int, int] | None = None
         """Size the typing view last asked for."""
         self.claim = asyncio.Event()
@@ -185,13 +186,14 @@ class Session:
 
     def listen(self, call: Callable[[], None]) -> Callable[[], None]:
         """Call `call` on the loop whenever screen or status changed; returns what ends that."""
-        self._listeners.add(call)
-        return lambda: self._listeners.discard(call)
+        subscription = object()
+        self._listeners[subscription] = call
+        return lambda: self._listeners.pop(subscription, None) and None
 
     def tell(self) -> None:
         """Screen or status changed."""
         self.changed.set()
-        for call in tuple(self._listeners):
+        for call in tuple(self._listeners.values()):
             call()
 
     def set_link(self, link: Link, detail: str = "") -> None:
