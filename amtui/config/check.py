@@ -28,6 +28,8 @@ class Problem(Struct, frozen=True):
     """Dotted, as in `ui.glyphs`; empty for the file itself."""
     text: str
     """What is wrong and the nearest valid name."""
+    section: str = ""
+    """The top-level name under which it stands; empty when the file as a whole is wrong."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file

@@ -33,11 +33,17 @@ class Config:
     """What the user configured. A section that is absent holds its defaults."""
 
     def __init__(
-        self, document: dict[str, Any] | None = None, *, file: Path | None = None, text: str = ""
+        self,
+        document: dict[str, Any] | None = None,
+        *,
+        file: Path | None = None,
+        text: str = "",
+        lenient: bool = False,
     ) -> None:
         self.document = document or {}
         self.file = file or Path("config.toml")
         self._text = text
+        self._lenient = lenient
         self._parsed: dict[str, Any] = {}
 
     def section(self, name: str, type_: Callable[..., T]) -> T:
@@ -45,10 +51,19 @@ class Config:
         registry.register(name, type_)
         if name not in self._parsed:
             raw = self.document.get(name, {})
-            _refuse(self.file, _place(self.file, self._text, check.examine(raw, type_, (name,))))
+            found = check.examine(raw, type_, (name,))
+            if found and self._lenient:
+                raw = {}
+            else:
+                _refuse(self.file, _place(self.file, self._text, found))
             self._parsed[name] = msgspec.convert(raw, type_, strict=True)
         parsed: T = self._parsed[name]
         return parsed
+
+    def effective(self) -> dict[str, Any]:
+        """Every section known in this process with its defaults filled in, as plain data for JSON."""
+        types = registry.registered()
+        return {name: msgspec.to_builtins(self.section(name, types[name])) for name in sorted(types)}
 
 
 class _Unreadable(ConfigError):
@@ -57,17 +72,31 @@ class _Unreadable(ConfigError):
         self.problem = problem
 
 
-def load(paths: Paths) -> Config:
+def load(paths: Paths, *, lenient: bool = False) -> Config:
     """The configuration of this user; no file means all defaults.
+
+    `lenient` is for what must work on a broken file to mend it (`config validate`, `config path`, `doctor`): a
+    section with a mistake counts as absent, and nothing is raised.
 
     Raises `ConfigError` for the first problem, naming file, line, key and the nearest valid name; `problems`
     lists all of them.
     """
-    text = _read(paths.config_file)
+    file = paths.config_file
+    try:
+        text = _read(file)
+    except ConfigError:
+        if not lenient:
+            raise
+        return Config(file=file, lenient=True)
     if text is None:
-        return Config(file=paths.config_file)
-    _refuse(paths.config_file, examine(paths.config_file, text))
-    return Config(tomllib.loads(text), file=paths.config_file, text=text)
+        return Config(file=file)
+    found = examine(file, text)
+    if not lenient:
+        _refuse(file, found)
+    wrong = {problem.section for problem in found}
+    readable = {} if "" in wrong else tomllib.loads(text)
+    document = {name: value for name, value in readable.items() if name not in wrong}
+    return Config(document, file=file, text=text, lenient=lenient)
 
 
 def problems(paths: Paths) -> list[Problem]:
@@ -137,7 +166,7 @@ def _place(file: Path, text: str, found: list[tuple[check.Path, str]]) -> list[P
         known = path
         while known and known not in lines:
             known = known[:-1]
-        placed.append(Problem(file.name, lines.get(known, 0), _dotted(path), plain(message)))
+        placed.append(Problem(file.name, lines.get(known, 0), _dotted(path), plain(message), str(path[0])))
     return sorted(placed, key=lambda problem: problem.line)
 
 

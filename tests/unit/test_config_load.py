@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -203,6 +204,48 @@ def test_a_section_of_a_package_that_is_not_loaded_is_left_for_it(
         ConfigError, match=r"config\.toml:3: console\.them: unknown key; did you mean \"theme\"\?"
     ):
         config.section("console", UiConfig)
+
+
+@pytest.mark.parametrize(
+    ("text", "theme", "preset"),
+    [
+        ("[ui]\ntheme = 'x'\n[keys]\npreset = 1\n", "x", "default"),
+        ("[ui]\nthem = 'x'\n[keys]\npreset = 'vim'\n[nosuch]\n", UiConfig().theme, "vim"),
+        ("[ui]\ntheme = 'x'\n[keys\n", UiConfig().theme, "default"),
+        ("", UiConfig().theme, "default"),
+        (None, UiConfig().theme, "default"),
+    ],
+)
+def test_what_mends_a_broken_file_can_still_read_the_sound_part(
+    paths: Paths, text: str | None, theme: str, preset: str
+) -> None:
+    if text is not None:
+        paths.config_file.write_text(text)
+    config = load(paths, lenient=True)
+    assert config.section("ui", UiConfig).theme == theme
+    assert config.section("keys", KeysConfig).preset == preset
+
+
+def test_lenient_reaches_sections_that_are_checked_late(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "_types", dict(registry_module._types))
+    registry_module._types.pop("notify", None)
+    paths.config_file.write_text("[notify]\nthem = 1\n")
+    assert load(paths, lenient=True).section("notify", UiConfig) == UiConfig()
+    paths.config_file.unlink()
+    paths.config_file.mkdir()
+    assert load(paths, lenient=True).section("ui", UiConfig) == UiConfig()
+
+
+def test_what_is_in_effect_is_plain_data_with_defaults(paths: Paths) -> None:
+    paths.config_file.write_text("[defaults]\nautonomy = 'edits'\n[keys.map]\na = 'x'\n")
+    effective = load(paths).effective()
+    assert set(effective) == set(registry_module.registered())
+    assert effective["ui"] == {"theme": UiConfig().theme, "glyphs": "unicode", "animation": True}
+    assert effective["defaults"]["autonomy"] == "edits"
+    assert effective["keys"] == {"preset": "default", "map": {"a": "x"}}
+    json.dumps(effective)
 
 
 def test_bytes_that_are_no_text(paths: Paths) -> None:
