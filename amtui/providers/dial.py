@@ -184,7 +184,7 @@ class Dialer:
         if tunnel is not None:
             options["tunnel"] = tunnel
         while True:
-            check = HostKeyCheck(host_id, known)
+            check = HostKeyCheck(host_id, known, settings.host_key_alias or "")
             try:
                 return await asyncssh.connect(
                     client_factory=check.client,

@@ -61,6 +61,8 @@ class HostKeyCheck:
     host: str
     """As the operator wrote it."""
     known: asyncssh.SSHKnownHosts
+    alias: str = ""
+    """HostKeyAlias: the name to look for, without port, as OpenSSH does."""
     on_file: list[Any] = field(default_factory=list)
     revoked: list[Any] = field(default_factory=list)
     name: str = ""
@@ -72,6 +74,8 @@ class HostKeyCheck:
         """Trusted keys for asyncssh; remembers what is on file for exactly this host and port."""
         addr = addr if _is_address(addr) else ""
         names = [host, addr] if port in (None, _DEFAULT_PORT) else [f"[{host}]:{port}", f"[{addr}]:{port}"]
+        if self.alias:
+            names, addr = [self.alias], ""
         self.name = names[0].lower()
         for name in names[: 2 if addr else 1]:
             exact = self.known.match(name, "", None)

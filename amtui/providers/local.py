@@ -10,6 +10,7 @@ import asyncio
 import getpass
 import os
 import platform
+import shutil
 import signal as signals
 import subprocess
 import threading
@@ -118,11 +119,17 @@ class LocalProvider:
         environ = os.environ if self._environ is None else self._environ
         env = allow_list(environ) | dict(command.env)
         cwd = _directory(command.cwd, env.get("HOME", "/"))
+        program = command.argv[0]
+        if "/" not in program:  # looked for here: execvp calls a PATH entry it may not search "not permitted"
+            program = shutil.which(program, path=env["PATH"]) or ""
+            if not program:
+                return _Unstarted(command.argv[0], 127)
         child = _Child()
         pipe = subprocess.PIPE
         try:
             process = subprocess.Popen(  # noqa: ASYNC220 - a fork; pipes and end are followed by the loop
                 command.argv,
+                executable=program,
                 stdin=pipe if live or command.stdin is not None else subprocess.DEVNULL,
                 stdout=pipe,
                 stderr=pipe,

@@ -173,9 +173,15 @@ async def test_death_by_signal_is_told(lab: Lab, name: str) -> None:
 
 
 async def test_a_missing_program_is_127(lab: Lab) -> None:
-    done = await lab.run("amtui-no-such-program")
-    assert done.exit_code == 127
-    assert b"amtui-no-such-program" in done.stderr
+    for program in ("amtui-no-such-program", "/amtui/no/such/program", "./amtui-no-such-program"):
+        done = await lab.run(program)
+        assert done.exit_code == 127
+        assert program.encode() in done.stderr
+
+
+async def test_a_file_that_is_no_program_is_126(lab: Lab) -> None:
+    (lab.home / "text").write_text("text")
+    assert (await lab.run(str(lab.home / "text"))).exit_code == 126
 
 
 async def test_both_streams_whole_and_apart(lab: Lab) -> None:

@@ -176,6 +176,22 @@ async def test_host_keys_are_checked_whatever_the_configuration_says(
         await provider().exec("lax", HELLO)
 
 
+async def test_a_host_key_alias_is_the_name_on_file(
+    sshd: SshWorld, provider: Callable[..., SshProvider]
+) -> None:
+    sshd.known_hosts.write_text("")
+    sshd.alias("aliased", sshd.host, HostKeyAlias="the-box")
+    ssh = provider()
+    with pytest.raises(HostKeyUnknown) as caught:
+        await ssh.exec("aliased", HELLO)
+    assert caught.value.line == f"the-box {sshd.host.host_key}"
+    await ssh.accept_host_key(caught.value.line)
+    assert await says_hello(ssh, "aliased")
+    sshd.host.rekey()
+    with pytest.raises(HostKeyChanged):
+        await provider().exec("aliased", HELLO)
+
+
 async def test_a_broken_line_in_known_hosts_does_not_hide_the_others(
     sshd: SshWorld, provider: Callable[..., SshProvider]
 ) -> None:
@@ -527,6 +543,42 @@ async def test_a_broken_stream_says_so_after_its_output(
     with pytest.raises(StreamBroken):
         await follow()
     assert seen == b"on\n"
+
+
+async def test_a_silent_network_is_noticed(
+    sshd: SshWorld, provider: Callable[..., SshProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing comes back any more and nobody closes anything: keepalives find out, the command is reported."""
+    monkeypatch.setattr("amtui.providers.dial.KEEPALIVE", 0.2)
+    silent = asyncio.Event()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            if not silent.is_set():
+                writer.write(data)
+        writer.close()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", sshd.host.port)
+        await asyncio.gather(pump(reader, back), pump(there, writer), return_exceptions=True)
+
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    sshd.alias("relayed", sshd.host, Port=str(port), HostKeyAlias="relayed-box")
+    with sshd.known_hosts.open("a") as file:
+        file.write(f"relayed-box {sshd.host.host_key}\n")
+    ssh = provider()
+    try:
+        assert await says_hello(ssh, "relayed")
+        running = asyncio.ensure_future(ssh.exec("relayed", Command(argv=["sleep", "300"], timeout=None)))
+        done, _ = await asyncio.wait([running], timeout=0.5)
+        assert not done
+        silent.set()
+        with pytest.raises(StreamBroken):
+            await asyncio.wait_for(running, 10)
+    finally:
+        await ssh.aclose()
+        server.close()
 
 
 async def test_files_are_read_again_over_a_new_link(
