@@ -9,7 +9,8 @@
 #   job.sh lease|drop JOBS TOKEN …              which courier drives this bootstrap
 #
 # Header: J1 PHASE STATE OFFSET SIZE RUNS CODE WHY; STATE is none, running, ended or lost.
-# Files of a phase: script, log (only ever appended), status, exit, pid (session leader and its start), runs.
+# Files of a phase: script, log (only ever appended), status, exit, pid (session leader and its start), runs (a line
+# for each start, its number).
 # Clean under dash and busybox; needs setsid and readlink.
 set -u
 umask 077
@@ -98,6 +99,13 @@ release() { [ "$(readlink "$1" 2>/dev/null)" != "$me" ] || rm -f "$1"; }
 reserve() { { printf '%-79s\n' "$2" >"$1"; } 2>/dev/null; }
 settle() { printf '%-79s\n' "$2" 1<>"$1"; }
 
+# One line more in `runs`: its number, which the log repeats.
+count_run() {
+    number=1
+    [ ! -f "$dir/runs" ] || number=$(($(wc -l <"$dir/runs") + 1))
+    echo "$number" >>"$dir/runs" && echo "--- $phase, run $number ---" >>"$dir/log"
+}
+
 # State of phase $1 into $state $code $why.
 judge() {
     state=none code=- why=-
@@ -144,7 +152,7 @@ supervise() {
     mv -f "$1" "$dir/script"
     rm -f "$dir/cancelled"
     if ! { reserve "$dir/exit" - && reserve "$dir/status" "running - - $(date +%s)" &&
-        echo "$$" >>"$dir/runs" && echo "--- $phase, run $(($(wc -l <"$dir/runs"))) ---" >>"$dir/log"; } 2>/dev/null; then
+        count_run; } 2>/dev/null; then
         release "$jobs/lock"
         echo full
         return
@@ -243,8 +251,8 @@ cancel)
     echo ended
     ;;
 begin)
-    mkdir -p "$dir" && reserve "$dir/exit" - && reserve "$dir/status" "running - - $(date +%s)" && echo "$$" >>"$dir/runs" &&
-        echo "--- $phase, run $(($(wc -l <"$dir/runs"))) ---" >>"$dir/log" && echo ok || echo full
+    mkdir -p "$dir" && reserve "$dir/exit" - && reserve "$dir/status" "running - - $(date +%s)" && count_run &&
+        echo ok || echo full
     ;;
 end)
     cat >>"$dir/log"
