@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
+from rich.segment import Segment, Segments
+from textual._context import active_message_pump
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
+from textual.message import Message
+from textual.screen import Screen
 from textual.theme import Theme
+from textual.widget import Widget
 
 from amtui.config import KeysConfig, UiConfig
 from amtui.screens.desk import Desk
@@ -32,6 +38,10 @@ THEMES: Final = (
         variables={"border-blurred": "#9a9a9a", "border": "#0072B2"},
     ),
 )  # fmt: skip
+
+
+CRASHES: Final = 20
+"""Errors survived in one session; after that something is so wrong that amtui stops."""
 
 
 class AmtuiApp(Desk, inherit_bindings=False):
@@ -97,6 +107,38 @@ class AmtuiApp(Desk, inherit_bindings=False):
             await self.ctx.fleet.start()
         except Exception as error:
             self.report_crash(error)
+
+    # ---- errors nobody expected
+
+    async def _dispatch_message(self, message: Message) -> None:
+        # Actions of keys run here, whatever screen they belong to.
+        try:
+            await super()._dispatch_message(message)
+        except Exception as error:
+            if len(self.screen_stack) < 2:
+                raise  # nothing is on show yet that could go on
+            self.report_crash(error)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A widget or screen has stopped. Go on without it where there is something to go on with."""
+        pump = active_message_pump.get(None)
+        alive = (
+            isinstance(pump, (Widget, Screen)) and len(self.screen_stack) >= 2 and len(self.crashes) < CRASHES
+        )
+        if not alive or pump is self.screen_stack[1]:
+            super()._handle_exception(error)
+            return
+        self.report_crash(error)
+        if isinstance(pump, Screen) and pump is self.screen:
+            self.call_later(self.pop_screen)
+
+    def _fatal_error(self) -> None:
+        """The end: one line and a file, never a traceback with the values of variables."""
+        error = sys.exc_info()[1]
+        where = self.write_crash(error) if isinstance(error, Exception) else ""
+        said = f"amtui stopped on an internal error ({type(error).__name__}); agents keep running. {where}"
+        self._exit_renderables.append(Segments([Segment(said.strip()), Segment.line()]))
+        self._close_messages_no_wait()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "help":

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.keys import key_to_character
 from textual.message import Message
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -93,6 +93,12 @@ class AmtuiScreen(Screen[Any]):
                 raise
             self.desk.report_crash(error)
 
+    @property
+    def in_sight(self) -> bool:
+        """True when nothing but small windows stands before this screen."""
+        above = [screen for screen in reversed(self.app.screen_stack) if not isinstance(screen, ModalScreen)]
+        return bool(above) and above[0] is self
+
     # ---- rows
 
     @property
@@ -105,7 +111,7 @@ class AmtuiScreen(Screen[Any]):
         return next((row for row in self.rows if row.worker.name == name), None)
 
     def _fleet_changed(self, *_: Any) -> None:
-        if self.is_attached and self.is_current:
+        if self.is_attached and self.in_sight:
             self._rows_changed()
 
     def _rows_changed(self) -> None:

@@ -108,17 +108,18 @@ class DeployScreen(AmtuiScreen):
         }.get(name, "")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.form.border_title = "New worker"
         self.same.border_title = "Same thing as a command"
         first = self.fields.get("on") or next(iter(self.fields.values()))
         first.focus_target.focus()
-        self.run_worker(self._learn(), exit_on_error=False)
+        self.desk.spawn(self._learn(), asked=False)
         self._check()
 
     async def _learn(self) -> None:
         """Offers need the registry; the form is there before them."""
         self._offers = await gather(self.desk)
+        if not self.is_attached:
+            return
         for parameter in self.desk.operations.fields("new"):
             field = self.fields.get(parameter.name)
             options = self._options(parameter) if field is not None else None
@@ -172,7 +173,6 @@ class DeployScreen(AmtuiScreen):
         self._check()
 
     def on_resize(self) -> None:
-        super().on_resize()
         self._check()
 
     # ---- keys

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
@@ -77,12 +77,13 @@ class Desk(App[None], inherit_bindings=False):
         if isinstance(error, AmtuiError):
             self.say_error(error)
             return
-        where = self._write_crash(error)
+        where = self.write_crash(error)
         self.say(
             f"internal error: {type(error).__name__} · {where or 'no crash file could be written'}", "bad"
         )
 
-    def _write_crash(self, error: Exception) -> str:
+    def write_crash(self, error: Exception) -> str:
+        """Write an error down with its frames but none of their values; returns where, or nothing."""
         try:
             directory = self._crash_dir()
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -134,16 +135,20 @@ class Desk(App[None], inherit_bindings=False):
     def spawn(self, work: Coroutine[Any, Any, Any], *, asked: bool = True) -> None:
         """Run something that outlives the screen it was begun on; its errors are said, not raised."""
 
-        async def guarded() -> None:
-            _PERSON.set(asked)
-            try:
-                await work
-            except AmtuiError as error:
-                self.say_error(error)
-            except Exception as error:
-                self.report_crash(error)
+        async def begun() -> None:
+            await work
 
-        self.run_worker(guarded(), exit_on_error=False)
+        self.run_worker(self.guarded(begun, asked=asked), exit_on_error=False)
+
+    async def guarded(self, work: Callable[[], Awaitable[None]], *, asked: bool = True) -> None:
+        """`work` with its errors said, not raised; `asked` when a key press began it, so that it may ask back."""
+        _PERSON.set(asked)
+        try:
+            await work()
+        except AmtuiError as error:
+            self.say_error(error)
+        except Exception as error:
+            self.report_crash(error)
 
     def perform(self, op_id: str, values: Any) -> None:
         """Run an operation and narrate it."""
@@ -216,12 +221,12 @@ class Desk(App[None], inherit_bindings=False):
             self.screen.set_filter(query)
 
     def open_worker(
-        self, name: str, *, typing: bool = False, zoomed: bool = False, instead: bool = False
+        self, name: str, *, typing: bool = False, zoomed: bool = False, instead: bool = False, note: str = ""
     ) -> None:
         """Show a worker's console; `instead` of the worker on show now."""
         from amtui.screens.worker import WorkerScreen
 
-        screen = WorkerScreen(name, typing=typing and not self.ctx.read_only, zoomed=zoomed)
+        screen = WorkerScreen(name, typing=typing and not self.ctx.read_only, zoomed=zoomed, note=note)
         if instead or isinstance(self.screen, WorkerScreen):
             self.switch_screen(screen)
         else:

@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from amtui.errors import AmtuiError
 from amtui.model import Authority, HostState, WorkerRow
+from amtui.ops.fleet import query  # type: ignore[attr-defined]  # the one grammar, as `ls` has it
 from amtui.screens.actions import WorkerActions
 from amtui.widgets import states
 from amtui.widgets.console_view import ConsoleView
@@ -76,7 +77,7 @@ class FleetScreen(WorkerActions):
         self.table = FleetTable(ascii_only=desk.ascii_only, clock=desk.clock)
         self.empty = EmptyFleet()
         self.filter = Input(
-            placeholder="words · on:SUBSTRATE · agent:NAME · !not   enter keeps, esc clears",
+            placeholder="needs working idle · on:SUBSTRATE · agent:NAME · tag:TAG · -not · words",
             id="filter",
             compact=True,
         )
@@ -86,7 +87,6 @@ class FleetScreen(WorkerActions):
         return (self.table, self.empty, self.filter, Horizontal(self.preview, self.why, id="lower"))
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.why.border_title = "why"
         self.empty.tell(self.desk.ssh_hosts(), self.desk.first_run_notes())
 
@@ -126,7 +126,7 @@ class FleetScreen(WorkerActions):
 
     def _preview_key(self) -> str:
         row = self.selected()
-        if row is None or not self.preview.display or not self.is_current:
+        if row is None or not self.query_one("#lower").display or not self.in_sight:
             return ""
         shown = states.look(row)
         ready = shown.group != "starting" and not row.worker.asleep and row.host.state is HostState.READY
@@ -167,7 +167,6 @@ class FleetScreen(WorkerActions):
         self._plan_preview()
 
     def on_resize(self) -> None:
-        super().on_resize()
         self.call_after_refresh(self._plan_preview)
 
     def action_preview(self) -> None:
@@ -219,16 +218,24 @@ class FleetScreen(WorkerActions):
         self.filter.add_class("on")
         self.filter.focus()
 
-    def set_filter(self, query: str) -> None:
-        """Filter by these words; the empty query shows all."""
-        self.filter.value = query
-        self.table.filter = query
-        self.table.fill(self.rows)
+    def set_filter(self, text: str) -> None:
+        """Filter by these words; the empty text shows all."""
+        self.filter.value = text
+        self._apply_filter(text)
         self._leave_filter()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self.table.filter = event.value.strip()
+    def _apply_filter(self, text: str) -> None:
+        """The grammar of `ls`; while it is wrong the last right one stays in force."""
+        try:
+            self.table.keep = query.parse(text)
+        except AmtuiError as error:
+            self.desk.say_error(error)
+            return
+        self.table.filter = text
         self.table.fill(self.rows)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._apply_filter(event.value.strip())
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self._leave_filter()

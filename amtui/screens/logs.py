@@ -83,11 +83,9 @@ class LogsScreen(AmtuiScreen):
         return (self.bar, self.view, self.search_line)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._choose(self.source)
 
     def on_unmount(self) -> None:
-        super().on_unmount()
         if self._reader is not None:
             self._reader.cancel()
 

@@ -26,8 +26,9 @@ async def answer(desk: Desk, name: str) -> None:
     look: Any = getattr(desk.ctx, "question", None)
     question = await look(name) if look is not None else None
     if question is None or not question.options:
-        desk.open_worker(name, typing=True)
-        desk.say("no options could be read from the screen; answer in the console")
+        desk.open_worker(
+            name, typing=True, note="no options could be read from the screen; answer in the console"
+        )
         return
     options = tuple(str(option) for option in question.options)
     chosen = await desk.ask(_Sheet("choice", f"{name} asks", question.text, options))

@@ -49,7 +49,6 @@ class SetupScreen(AmtuiScreen):
         return (self.rail, self.log_view)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.rail.border_title = f"Setting up {self.run.name}"
         self.log_view.border_title = "log"
         self.status.say("keeps running if you leave this screen")
@@ -64,7 +63,6 @@ class SetupScreen(AmtuiScreen):
         self._changed()
 
     def on_unmount(self) -> None:
-        super().on_unmount()
         self.run.listeners.discard(self._changed)
 
     def _changed(self) -> None:
@@ -84,7 +82,7 @@ class SetupScreen(AmtuiScreen):
         self.refresh_bindings()
         if self.run.error is not None:
             self.desk.say_error(self.run.error)
-        elif self.is_current:
+        elif self.in_sight:
             self.desk.say(f"{self.run.name} is ready", "good")
             self.desk.open_worker(self.run.name, instead=True)
 

@@ -39,7 +39,6 @@ class TextScreen(AmtuiScreen):
         return (self.view,)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.view.border_title = self._title.replace("[", "\\[")
         if isinstance(self._text, str):
             self.view.add([(line, Style()) for line in plain(self._text).splitlines()])

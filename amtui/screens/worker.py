@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
+from textual.worker import WorkType
 
 from amtui.errors import AmtuiError
 from amtui.model import MAIN_CONSOLE, Authority, WorkerRow
@@ -48,13 +50,21 @@ class WorkerScreen(WorkerActions):
     AUTO_FOCUS = "ConsoleView"
 
     def __init__(
-        self, name: str, *, typing: bool = False, zoomed: bool = False, console: str = MAIN_CONSOLE
+        self,
+        name: str,
+        *,
+        typing: bool = False,
+        zoomed: bool = False,
+        console: str = MAIN_CONSOLE,
+        note: str = "",
     ) -> None:
+        """`note` is said once type mode began, instead of the usual word."""
         super().__init__()
         self.worker_name = name
         self.console = console
         self._type_at_once = typing
         self._zoom_at_once = zoomed
+        self._first_word = note
         self._extra: Mapping[str, str] = {}
         self._authority: Authority | None = None
 
@@ -68,7 +78,6 @@ class WorkerScreen(WorkerActions):
         return f"Fleet › {self.worker_name}"
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.facts.border_title = "Worker"
         self.view.show(None, self._label())
         self.view.blank("opening the console…")
@@ -77,7 +86,6 @@ class WorkerScreen(WorkerActions):
         self._connect(self._type_at_once)
 
     def on_unmount(self) -> None:
-        super().on_unmount()
         handle = self.view.show(None)
         if handle is not None:
             self.desk.spawn(handle.release())
@@ -94,7 +102,11 @@ class WorkerScreen(WorkerActions):
 
     def show_rows(self) -> None:
         self._show()
-        self.run_worker(self._load_facts(), group="facts", exclusive=True)
+        self._begin(self._load_facts, "facts", asked=False)
+
+    def _begin(self, work: Callable[[], Awaitable[None]], group: str, *, asked: bool) -> None:
+        job: WorkType[None] = partial(self.desk.guarded, work, asked=asked)
+        self.run_worker(job, group=group, exclusive=True, exit_on_error=False)
 
     def _show(self) -> None:
         row = self.selected()
@@ -126,7 +138,7 @@ class WorkerScreen(WorkerActions):
     # ---- console
 
     def _connect(self, typing: bool) -> None:
-        self.run_worker(self._open(typing), group="console", exclusive=True)
+        self._begin(partial(self._open, typing), "console", asked=True)
 
     async def _open(self, typing: bool) -> None:
         authority = Authority.TYPE if typing else Authority.VIEW
@@ -161,7 +173,6 @@ class WorkerScreen(WorkerActions):
 
     def action_zoom(self) -> None:
         self.toggle_class("zoomed")
-        self.view.zoomed = self.has_class("zoomed")
 
     def action_back(self) -> None:
         if self.has_class("zoomed"):
@@ -180,7 +191,8 @@ class WorkerScreen(WorkerActions):
 
     def on_console_view_typing_changed(self, event: ConsoleView.TypingChanged) -> None:
         if event.typing:
-            self.desk.say(f"every key goes to {self.worker_name}")
+            self.desk.say(self._first_word or f"every key goes to {self.worker_name}")
+            self._first_word = ""
         elif self.has_class("zoomed") and self._zoom_at_once:
             self.action_zoom()
         if not event.typing:

@@ -77,9 +77,8 @@ class ConsoleView(Widget, can_focus=True):
         Binding("shift+end", "scroll_end", "Newest", show=False, id="console.end"),
     ]
 
-    typing: reactive[bool] = reactive(False)
-    prefixed: reactive[bool] = reactive(False)
-    zoomed: reactive[bool] = reactive(False)
+    typing: reactive[bool] = reactive(False, init=False)
+    prefixed: reactive[bool] = reactive(False, init=False)
 
     @dataclass
     class TypingChanged(Message):

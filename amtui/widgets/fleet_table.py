@@ -63,6 +63,9 @@ class FleetTable(Widget, can_focus=True):
         """Name of the worker under the cursor, or empty."""
         self._top = 0
         self.filter = ""
+        """What the operator filters by, as told in the border."""
+        self.keep: Callable[[WorkerRow], bool] = lambda row: True
+        """Which rows the filter keeps."""
 
     def on_mount(self) -> None:
         self.border_title = "Fleet"
@@ -76,7 +79,7 @@ class FleetTable(Widget, can_focus=True):
     def fill(self, rows: tuple[WorkerRow, ...]) -> None:
         """Show these rows; the cursor stays on its worker, or moves to the row that took its place."""
         before = [row.worker.name for row in self._rows]
-        self._rows = [row for row in states.order(rows) if matches(row, self.filter)]
+        self._rows = [row for row in states.order(rows) if self.keep(row)]
         names = [row.worker.name for row in self._rows]
         if self.selected not in names:
             at = before.index(self.selected) if self.selected in before else 0
@@ -222,36 +225,6 @@ class FleetTable(Widget, can_focus=True):
             "model": plain(worker.model or ""),
             "autonomy": worker.autonomy.value,
         }[column]
-
-
-def matches(row: WorkerRow, query: str) -> bool:
-    """True when every word of the query is in the row: `needs on:e2b text -asleep`; `!word` and `-word` negate."""
-    shown = states.look(row)
-    worker = row.worker
-    texts = [
-        worker.name,
-        worker.substrate,
-        worker.runtime,
-        shown.word,
-        shown.group,
-        states.task(row),
-        *worker.tags,
-    ]
-    whole = " ".join(texts).lower()
-    for raw in query.lower().split():
-        negate = raw[0] in "!-" and len(raw) > 1
-        word = raw[1:] if negate else raw
-        if word.startswith("on:"):
-            hit = worker.substrate.startswith(word[3:])
-        elif word.startswith("tag:"):
-            hit = word[4:] in worker.tags
-        elif word.startswith("agent:"):
-            hit = worker.runtime.startswith(word[6:])
-        else:
-            hit = word in whole
-        if hit == negate:
-            return False
-    return True
 
 
 def _line(pieces: list[tuple[str, Style]], width: int, base: Style) -> Strip:

@@ -179,6 +179,8 @@ class FakeContext:
     logs: dict[str, list[str]] = field(default_factory=dict)
     opened: list[tuple[str, Authority]] = field(default_factory=list)
     fail_open: AmtuiError | None = None
+    questions: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Worker name → question and options on its screen."""
 
     @property
     def paths(self) -> Any:
@@ -194,6 +196,10 @@ class FakeContext:
         self.opened.append((name, authority))
         kind = FakeTypingHandle if authority is Authority.TYPE else FakeHandle
         return kind(self.consoles[name])
+
+    async def question(self, name: str) -> Any:
+        found = self.questions.get(name)
+        return SimpleNamespace(text=found[0], options=found[1]) if found else None
 
     async def facts(self, name: str) -> dict[str, str]:
         return {"version": "2.1.0", "up": "2h 11m"}
