@@ -25,6 +25,9 @@ Source: TypeAlias = Literal["environment", "keyring", "file"]
 SECRET_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
 """As an environment variable is named."""
 
+_PASSPHRASE: Final = re.compile(r"ssh:[A-Za-z0-9_.@:\[\]-]{1,255}\Z")
+"""Of the key for an ssh host, named as the substrate; never looked for in the environment."""
+
 _MAX: Final = 64 * 1024
 
 
@@ -194,7 +197,7 @@ def _read_file(file: Path) -> _File:
 
 
 def _check_name(name: str) -> None:
-    if not SECRET_NAME.match(name):
+    if not SECRET_NAME.match(name) and not _PASSPHRASE.match(name):
         raise UsageError(
             "a secret's name is written like an environment variable",
             "use letters, digits and underscores, as in ANTHROPIC_API_KEY",
