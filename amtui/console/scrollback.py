@@ -110,6 +110,8 @@ def read(frame: HistoryFrame) -> Fetched:
     if not lines[-1]:
         lines.pop()
     rows = parse_rows(lines, frame.columns)
+    for row in rows:
+        row.pack()
     cut = max(0, frame.size - frame.first)
     return Fetched(frame.first, frame.size, frame.limit, frame.columns, rows[:cut], rows[cut:])
 
@@ -120,9 +122,12 @@ def _texts(rows: Sequence[Row]) -> list[str]:
 
 def _put(screen: Screen, rows: list[Row]) -> None:
     """Make `rows` the history, so that the row after the last one keeps its number."""
-    following = screen.history.next
-    screen.history.reset(following - len(rows))
-    screen.history.extend(rows)
+    history = screen.history
+    base, following = history.base, history.next
+    history.clear()
+    history.next = following - len(rows)
+    history.extend(rows)
+    history.base = base
 
 
 def join_numbered(screen: Screen, fetched: Fetched) -> bool:
@@ -131,15 +136,16 @@ def join_numbered(screen: Screen, fetched: Fetched) -> bool:
     They cannot when tmux may have dropped rows, or when rows that both sides have differ.
     """
     history, past = screen.history, fetched.past
-    if fetched.dropped or fetched.columns != screen.columns or fetched.first > history.first:
+    begin = history.base + fetched.first
+    if fetched.dropped or fetched.columns != screen.columns or begin > history.first:
         return False
-    if fetched.first + len(past) < history.first:
+    if begin + len(past) < history.first:
         return False
-    for number in range(max(history.first, fetched.first), min(history.next, fetched.first + len(past))):
+    for number in range(max(history.first, begin), min(history.next, begin + len(past))):
         ours = history.row(number)
-        if ours is not None and ours.text.rstrip() != past[number - fetched.first].text.rstrip():
+        if ours is not None and ours.text.rstrip() != past[number - begin].text.rstrip():
             return False
-    _put(screen, past[: history.first - fetched.first] + list(history))
+    _put(screen, past[: history.first - begin] + list(history))
     return True
 
 

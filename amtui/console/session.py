@@ -325,7 +325,6 @@ class Session:
                 item = self.feed.items.popleft()
                 if isinstance(item, SnapshotFrame):
                     self._load(item.snapshot)
-                    self._fresh.set()
                     self.note(
                         generation=item.generation,
                         columns=self.screen.columns,
@@ -344,41 +343,48 @@ class Session:
                 self.tell()
                 await asyncio.sleep(0)
             self.feed.ready.clear()
+            if not self._fresh.is_set():
+                self._fresh.set()
+                self.tell()
 
     def _load(self, snapshot: bytes) -> None:
         """Show a snapshot. Rows that tmux may no longer number as we do are held for joining by content."""
         history = self.screen.history
-        before, columns = list(history), self.screen.columns
+        columns, limit = self.screen.columns, self.state.history_limit if self.state else 0
+        before = [] if self.held else list(history)
+        sure = not trimmed(history.next - history.base, limit)  # at the limit equal sizes prove nothing
         try:
-            state = load_snapshot(self.screen, self.stream, snapshot)
+            state = load_snapshot(self.screen, self.stream, snapshot, keep_history=sure)
         except BadSnapshot as error:
             self._poison = ProtocolError(f"the console helper sent {error}", op="console")
             return
         self._loaded = float("-inf") if self._healing else self.clock()
         if columns != self.screen.columns:
             self.held.clear()  # tmux wrapped every row anew
-        elif before and not len(history):
-            limit = self.state.history_limit if self.state else 0
-            self.held = before if trimmed(state.history_size, limit) else []
+            history.restart(state.history_size)
+        elif before and not len(history) and trimmed(state.history_size, limit):
+            self.held = before
 
     # ---- history
 
     async def history(self, first: int, count: int) -> int:
         """See `ConsoleHandle.history`."""
         async with self._looking_back:
-            screen = self.screen
-            wanted = max(0, first)
-            nothing = not self.held and (wanted >= screen.history.first or self._joined == self.position)
+            screen, history = self.screen, self.screen.history
+            wanted = max(history.base, first)
+            nothing = not self.held and (wanted >= history.first or self._joined == self.position)
             if screen.alternate or nothing:
-                return screen.history.first
-            dropped = self.state is None or trimmed(screen.history.next, self.state.history_limit)
-            if self.held or dropped or not await self._join_page(wanted):
+                return history.first
+            size = history.next - history.base
+            dropped = self.state is None or trimmed(size, self.state.history_limit)
+            if self.held or dropped or not await self._join_page(wanted - history.base):
                 await self._join_all()
             self.tell()
-            return screen.history.first
+            return history.first
 
     async def _join_page(self, first: int) -> bool:
-        fetched = await self._fetch(first, self.screen.history.first - first + _VERIFY)
+        history = self.screen.history
+        fetched = await self._fetch(first, history.first - history.base - first + _VERIFY)
         return join_numbered(self.screen, fetched)
 
     async def _join_all(self) -> None:
@@ -470,7 +476,7 @@ class Session:
     async def heal(self) -> None:
         """Once output rests, take the picture again: colours that a snapshot amid output got wrong are put right."""
         await self.unsure.wait()
-        while (rest := self.fed + self.timing.heal - self.clock()) > 0:
+        while (rest := self.fed + self.timing.heal - self.clock()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(rest)
         self.unsure.clear()
         self._healing = True
