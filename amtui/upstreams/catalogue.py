@@ -154,5 +154,3 @@ def _put(document: TOMLDocument, name: str, values: dict[str, Any]) -> None:
 def _drop(document: TOMLDocument, name: str) -> None:
     section: Any = document[SECTION]
     del section[name]
-    if not section:
-        del document[SECTION]

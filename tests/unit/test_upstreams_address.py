@@ -19,7 +19,7 @@ STEPS = st.lists(st.sampled_from(["api", "v2", "v1beta", "openai", "v1x", "messa
 TAILS = st.sampled_from(
     [
         "", "/", "//", "/v1", "/v1/", "/v1//", "/v1/v1", "/v1/messages", "/v1/chat/completions/", "/v1/responses",
-        "/messages",
+        "/messages", "/v1/messages/v1/", "/v1/responses/v1/chat/completions",
     ]
 )  # fmt: skip
 

@@ -206,6 +206,20 @@ async def test_connection_refused() -> None:
     assert not found.reachable
 
 
+async def test_a_name_with_several_addresses_that_all_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+        def two(*args: Any, **more: Any) -> Any:
+            kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+            return [(*kind, ("127.0.0.1", port)), (*kind, ("127.0.0.2", port))]
+
+        monkeypatch.setattr(socket, "getaddrinfo", two)
+        found = await probe(at(f"http://twofold.example:{port}"), KEY)
+    assert found.detail == "t: connection refused"
+
+
 async def test_an_unknown_host_name(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*args: Any, **more: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
