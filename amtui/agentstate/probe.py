@@ -57,7 +57,7 @@ printf %s "$facts" | section facts
 pane=$(printf '%s\\n' "$facts" | head -n 1 | cut -d '|' -f 4)
 case $pane in '' | *[!0-9]*) pane=0 ;; esac
 [ ! -r "$3/sig" ] || head -c 8192 "$3/sig" | section sig
-count=0
+# shellcheck disable=SC2010 # newest first; only names of digits pass
 [ -z "$4" ] || for file in $(ls -t "$4/.claude/sessions" 2>/dev/null | grep '^[0-9][0-9]*\\.json$' | head -n 8); do
   head -c 4096 "$4/.claude/sessions/$file" 2>/dev/null | section session "${file%.json}" $(ticks "${file%.json}")
 done

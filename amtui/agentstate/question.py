@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from amtui.agentstate.evidence import Evidence
-from amtui.agentstate.screen import rules_of, view
+from amtui.agentstate.screen import OPTION, Rule, option_rows, rules_of, view
 from amtui.model import AgentStatus
 
 
@@ -25,7 +25,7 @@ class Option:
     keys: tuple[str, ...]
     selected: bool = False
     line: str = ""
-    """Its first row as it stands on the screen."""
+    """Its number and first row of text as they stand on the screen, without the mark of the selection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,6 @@ class Question:
         return tuple(text for text in (self.line, option.line) if text)
 
 
-_OPTION: Final = re.compile(r"^\s{0,6}(?P<mark>[❯›>])?\s{0,4}(?P<number>\d{1,2})\. (?P<label>\S.*)$")
 _RULE: Final = re.compile(r"^\s*[─▔━╌]{8,}")
 
 
@@ -73,7 +72,7 @@ def question(evidence: Evidence) -> Question | None:
     rule = next((rule for rule in rules_of(evidence.runtime).rules if rule.match(seen) is not None), None)
     if rule is None or rule.status is not AgentStatus.NEEDS_YOU:
         return None
-    return _parse(rule.reason, list(seen.places["dialog"]))
+    return _parse(rule, list(seen.places["dialog"]))
 
 
 def prompt_guard(runtime: str) -> tuple[str, ...]:
@@ -81,8 +80,8 @@ def prompt_guard(runtime: str) -> tuple[str, ...]:
     return rules_of(runtime).guard
 
 
-def _parse(reason: str, rows: list[str]) -> Question | None:
-    starts = _option_rows(rows)
+def _parse(rule: Rule, rows: list[str]) -> Question | None:
+    starts = option_rows(rows)
     if not starts:
         return None
     first = starts[0]
@@ -90,57 +89,37 @@ def _parse(reason: str, rows: list[str]) -> Question | None:
         _option(rows, y, starts[index + 1] if index + 1 < len(starts) else len(rows))
         for index, y in enumerate(starts)
     ]
-    asked = _asked(rows, first)
+    asked = _asked(rule, rows, first)
     if asked is None:
         return None
     text = rows[asked].strip()
-    return Question(reason, text, _detail(rows, asked, first), tuple(options), text)
-
-
-def _option_rows(rows: Sequence[str]) -> list[int]:
-    """Rows of the last run of options numbered 1, 2, 3 …"""
-    found: list[int] = []
-    for y, row in enumerate(rows):
-        match = _OPTION.match(row)
-        if match is None:
-            continue
-        number = int(match["number"])
-        if number == 1:
-            found = [y]
-        elif found and number == len(found) + 1:
-            found.append(y)
-    return found
+    return Question(rule.reason, text, _detail(rows, asked, first), tuple(options), text)
 
 
 def _option(rows: Sequence[str], y: int, end: int) -> Option:
-    match = _OPTION.match(rows[y])
+    match = OPTION.match(rows[y])
     assert match is not None
-    label = [match["label"].strip()]
+    text = [match["text"].strip()]
     for row in rows[y + 1 : end]:
-        if not row.strip() or _RULE.match(row) or len(row) - len(row.lstrip()) < match.start("label"):
+        if not row.strip() or _RULE.match(row) or len(row) - len(row.lstrip()) < match.start("text"):
             break
-        label.append(row.strip())
+        text.append(row.strip())
     number = int(match["number"])
     keys = (str(number),) if number < 10 else ()
-    return Option(number, " ".join(label), keys, match["mark"] is not None, rows[y].strip())
+    return Option(
+        number, " ".join(text), keys, match["mark"] is not None, rows[y][match.start("number") :].strip()
+    )
 
 
-def _asked(rows: Sequence[str], first: int) -> int | None:
-    """The row that asks: the nearest above the options that ends with a question mark or colon, else the nearest."""
-    nearest = None
-    for y in range(first - 1, max(-1, first - 16), -1):
-        text = rows[y].strip()
-        if not text:
-            continue
-        if _RULE.match(rows[y]):
-            if nearest is not None:
-                break
-            continue
-        if nearest is None:
-            nearest = y
-        if text.endswith(("?", ":")):
-            return y
-    return nearest
+def _asked(rule: Rule, rows: Sequence[str], first: int) -> int | None:
+    """The row that asks: the nearest above the options that the rule itself knows, or that looks like a question."""
+    above = [
+        y for y in range(first - 1, max(-1, first - 24), -1) if rows[y].strip() and not _RULE.match(rows[y])
+    ]
+    known = rule.patterns.get("dialog", ())[:1]
+    by_rule = [y for y in above if any(pattern.search(rows[y]) for pattern in known)]
+    by_look = [y for y in above if rows[y].endswith(("?", ":"))]
+    return next(iter(by_rule or by_look or above), None)
 
 
 def _detail(rows: Sequence[str], asked: int, first: int) -> str:

@@ -37,13 +37,13 @@ class Rule:
     """Place → patterns; each must match some row of that place."""
 
     def match(self, view: View) -> str | None:
-        """The first row that matched, empty when the rule has no pattern; None when the rule does not hold."""
+        """The lowest row its first pattern matched (empty without patterns); None when the rule does not hold."""
         if self.prompt is not None and self.prompt != view.prompt:
             return None
         seen = None
         for place, patterns in self.patterns.items():
             for pattern in patterns:
-                row = next((row for row in view.places[place] if pattern.search(row)), None)
+                row = next((row for row in reversed(view.places[place]) if pattern.search(row)), None)
                 if row is None:
                     return None
                 seen = row.strip() if seen is None else seen
@@ -147,7 +147,9 @@ def _claude(rows: list[str], columns: int) -> tuple[bool, dict[str, list[str]]]:
         boxed = bool(inside) and re.match(r"[❯>!#&](\s|$)", inside[0]) and not _is_option(inside[0])
         if boxed and len(rows) - bottom <= 12:
             return True, {"footer": rows[bottom + 1 :], "above": _block_above(rows, top)}
-    return False, {"dialog": rows[-_DIALOG_ROWS:]}
+    options = option_rows(rows)
+    above = [y for y in rules if options and y < options[0]]
+    return False, {"dialog": rows[above[-1] :] if above else rows[-_DIALOG_ROWS:]}
 
 
 def _codex(rows: list[str], columns: int) -> tuple[bool, dict[str, list[str]]]:
@@ -161,6 +163,25 @@ def _codex(rows: list[str], columns: int) -> tuple[bool, dict[str, list[str]]]:
 
 
 _PRESS: Final = re.compile(r"^ +[Pp]ress enter to |enter to submit")
+
+
+OPTION: Final = re.compile(r"^\s{0,6}(?P<mark>[❯›>])?\s{0,4}(?P<number>\d{1,2})\. (?P<text>\S.*)$")
+"""One numbered answer of a dialog; the mark is the selection."""
+
+
+def option_rows(rows: Sequence[str]) -> list[int]:
+    """Rows of the last run of options numbered 1, 2, 3 …"""
+    found: list[int] = []
+    for y, row in enumerate(rows):
+        match = OPTION.match(row)
+        if match is None:
+            continue
+        number = int(match["number"])
+        if number == 1:
+            found = [y]
+        elif found and number == len(found) + 1:
+            found.append(y)
+    return found
 
 
 def _is_option(row: str) -> bool:

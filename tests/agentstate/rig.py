@@ -57,9 +57,11 @@ class AgentRig:
         login_later: bool = False,
         user: int | None = None,
         env: Mapping[str, str] | None = None,
+        tmux: str = "tmux",
     ) -> None:
         identity = uuid.uuid4().hex
         self.user = user
+        self._tmux = tmux
         self.root = base / "workers" / identity[:12]
         self._sockets = Path(tempfile.mkdtemp(prefix="amtui-rig-"))
         self.place = Place(
@@ -91,6 +93,8 @@ class AgentRig:
             key=key if base_url else None,
         )
         self.env = {**allow_list(os.environ), "HOME": str(self.home), "TERM": "xterm-256color", **(env or {})}
+        if "/" in tmux:
+            self.env["PATH"] += f":{Path(tmux).parent}"
         self.console_log = self._sockets / "output"
         run = Path(self.place.run(MAIN_CONSOLE))
         for directory in (self.workdir, Path(self.place.etc), run, base / "cache"):
@@ -126,6 +130,15 @@ class AgentRig:
     def install(self) -> list[str]:
         """Run the steps that are needed; returns their ids."""
         return [step.id for step in self.runtime.install(self.setup) if self.step(step)]
+
+    def take(self, local: Path) -> None:
+        """Use a program that another worker installed: hard links, so it costs no time and no space."""
+        if self.user is None:
+            self.run(["cp", "-al", str(local), str(self.home / ".local")], check=True)
+        else:
+            shutil.copytree(local, self.home / ".local", symlinks=True)
+            for path in (self.home / ".local", *(self.home / ".local").rglob("*")):
+                os.lchown(path, self.user, self.user)
 
     def step(self, step: Step) -> bool:
         """True when there was something to do."""
@@ -163,7 +176,7 @@ class AgentRig:
     # -- the console
 
     def tmux(self, *words: str, check: bool = True) -> str:
-        done = self.run(["tmux", "-u", "-S", self.place.socket, "-f", "/dev/null", *words], check=check)
+        done = self.run([self._tmux, "-u", "-S", self.place.socket, "-f", "/dev/null", *words], check=check)
         return done.stdout.decode(errors="replace")
 
     def start(
@@ -239,4 +252,5 @@ class AgentRig:
 
     def evidence(self) -> Evidence:
         self.write_signals()
-        return parse_probe(self.run(probe_argv(self.place), check=True).stdout, self.runtime.id)
+        argv = probe_argv(self.place.root, self.place.socket, MAIN_CONSOLE, self.runtime.id)
+        return parse_probe(self.runtime.id, self.run(argv, check=True).stdout)
