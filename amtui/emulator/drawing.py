@@ -96,13 +96,15 @@ class Drawing(Editing):
     def _draw_narrow(self, text: str) -> None:
         """Characters of one cell each, whatever the modes."""
         modes, cursor, columns, attr = self.modes, self.cursor, self.columns, self.cursor.attr
-        if not modes.wrap or modes.insert or self.joining:
+        if modes.insert or self.joining:
             for char in text:
                 self._draw_cell(char, 1)
             return
         at, size = 0, len(text)
         while at < size:
             if cursor.x >= columns:
+                if not modes.wrap:
+                    return
                 self._wrap()
             row, x = self.rows[cursor.y], cursor.x
             if row.wide:
@@ -110,11 +112,17 @@ class Drawing(Editing):
                 at += 1
                 continue
             count = min(columns - x, size - at)
-            row.chars[x : x + count] = text[at : at + count]
-            row.attrs[x : x + count] = [attr] * count
-            row.version += 1
-            cursor.x = x + count
+            part = text[at : at + count]
             at += count
+            if not modes.wrap and x + count == columns:
+                part, at = part[:-1] + text[-1], size  # the last column is written again and again
+                cursor.x = columns - 1
+            else:
+                cursor.x = x + count
+            if row.version or attr != DEFAULT or part.strip(" "):
+                row.chars[x : x + count] = part
+                row.attrs[x : x + count] = [attr] * count
+                row.version += 1
 
     def _draw_wide(self, text: str) -> None:
         """Characters of two cells each, with wrapping on and nothing inserted."""
@@ -166,13 +174,14 @@ class Drawing(Editing):
         row, x = self.rows[cursor.y], cursor.x
         if row.wide:
             _overwrite(row, x, cells)
-        row.chars[x] = char
-        row.attrs[x] = cursor.attr
+        if row.version or char != " " or cursor.attr != DEFAULT:  # a blank onto nothing leaves a line unused
+            row.chars[x] = char
+            row.attrs[x] = cursor.attr
+            row.version += 1
         if cells == 2:
             row.chars[x + 1] = ""
             row.attrs[x + 1] = cursor.attr
             row.wide = True
-        row.version += 1
         last = columns if modes.wrap else columns - 1
         cursor.x = min(x + cells, last)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from amtui.emulator.cells import Row
+from amtui.emulator.cells import DEFAULT, Row
 
 
 class History:
@@ -15,15 +15,20 @@ class History:
     is never used for two different lines.
     """
 
-    def __init__(self, limit: int, parse: Callable[[list[bytes]], list[Row]] | None = None) -> None:
+    def __init__(
+        self, limit: int, columns: int = 80, parse: Callable[[list[bytes]], list[Row]] | None = None
+    ) -> None:
         """Keep at most `limit` lines; `parse` turns `capture-pane -e` lines into rows."""
         self.limit = max(0, limit)
+        self.columns = columns
+        """Width of rows that are made from plain lines."""
         self.next = 0
         self.base = 0
         """Absolute number of line 0 of tmux's own history: what it keeps are the lines `base` to `next`, and
         line `n` here is its line `n - base`. Moves when the history is cleared."""
         self._parse = parse
-        self._rows: deque[Row] = deque(maxlen=self.limit)
+        self._rows: deque[Row | str] = deque(maxlen=self.limit)
+        """A line of plain text without attributes stays a string until someone looks at it."""
         self._packed = 0
         """Lines with a lower number than this are already stored compactly."""
 
@@ -36,28 +41,35 @@ class History:
         return len(self._rows)
 
     def __iter__(self) -> Iterator[Row]:
-        return iter(self._rows)
+        return (self._row_at(at) for at in range(len(self._rows)))
 
     def row(self, number: int) -> Row | None:
         """The line with this absolute number, or None when it is not kept."""
         at = number - self.first
-        return self._rows[at] if 0 <= at < len(self._rows) else None
+        return self._row_at(at) if 0 <= at < len(self._rows) else None
+
+    def _row_at(self, at: int) -> Row:
+        row = self._rows[at]
+        if isinstance(row, str):
+            row = self._rows[at] = Row.plain(row, DEFAULT, max(self.columns, len(row)), False)
+        return row
 
     def push(self, row: Row) -> None:
         """One line scrolled off the top of the screen."""
         self._rows.append(row)
         self.next += 1
 
-    def extend(self, rows: Iterable[Row]) -> None:
-        """Several lines scrolled off, oldest first."""
-        rows = list(rows)
+    def extend(self, rows: Sequence[Row | str]) -> None:
+        """Several lines scrolled off, oldest first; a string is ASCII without attributes, not wrapped."""
         self._rows.extend(rows)
         self.next += len(rows)
 
     def unwrap_last(self) -> None:
         """The first line of the screen was cleared: the newest line here no longer runs on into it."""
         if self._rows:
-            self._rows[-1].wrapped = False
+            last = self._rows[-1]
+            if not isinstance(last, str):
+                last.wrapped = False
 
     def clear(self) -> None:
         """Forget the lines, as a program may ask for. Numbers go on."""
@@ -92,6 +104,8 @@ class History:
         start = max(self._packed, self.first)
         end = min(self.next, start + budget)
         for at in range(start - self.first, end - self.first):
-            self._rows[at].pack()
+            row = self._rows[at]
+            if not isinstance(row, str):
+                row.pack()
         self._packed = end
         return end < self.next

@@ -50,7 +50,7 @@ class Screen(Drawing, pyte.Screen):  # type: ignore[misc]
         self.savepoints = []  # pyte's stack; tmux has one slot, `saved`
         self.saved_columns = None
         self._titles: list[str] = []
-        self._set_up(columns, lines, History(history, self.parse_rows))
+        self._set_up(columns, lines, History(history, columns, self.parse_rows))
         self.tabstops = set(range(8, self.columns, 8))
 
     # What it shows
@@ -116,7 +116,7 @@ class Screen(Drawing, pyte.Screen):  # type: ignore[misc]
             return
         cursor, old = self.cursor, self.lines
         if columns != self.columns:
-            self.columns = columns
+            self.columns = self.history.columns = columns
             self._blank_chars = [" "] * columns
             self._blank_attrs = [DEFAULT] * columns
             self.tabstops = set(range(8, columns, 8))

@@ -63,6 +63,7 @@ class State:
         self.columns = max(1, columns)
         self.lines = max(1, lines)
         self.history = history
+        history.columns = self.columns
         self.modes = Modes()
         self.changed = 0
         """Counts up whenever something was fed; compare to see whether there is anything new."""
@@ -95,7 +96,7 @@ class State:
     def set_attr(self, attr: Attr) -> None:
         """Draw with `attr` from now on."""
         self.pen = self.pens.of(attr)
-        self.cursor.attr = attr
+        self.cursor.attr = self.pen.attr
 
     def _refresh_plain(self) -> None:
         self.drawing = self.charsets[self.shift]
@@ -142,8 +143,13 @@ class State:
         top, bottom, rows = self.top, self.bottom, self.rows
         count = min(count, bottom - top + 1)
         if self.main is not None:
-            for _ in range(count):
-                self._move_lines(top, top + 1, bottom - top, background)
+            for _ in range(count if bottom > top else 0):
+                if top:
+                    rows[top - 1].wrapped = False
+                del rows[top]
+                rows.insert(bottom, self._blank(background))
+                if bottom - top < 2:
+                    self._unwrap(top + 1)
             return
         if top == 0 or self.HISTORY_FROM_INNER_REGIONS:
             self.history.extend(rows[top : top + count])
@@ -151,10 +157,23 @@ class State:
         at = bottom + 1 - count
         rows[at:at] = [self._blank(background) for _ in range(count)]
 
+    def _scroll_one(self, background: Colour) -> None:
+        """`_scroll_up` by one line, which is what nearly all scrolling is."""
+        if self.main is not None:
+            self._scroll_up(1, background)
+            return
+        row = self.rows.pop(self.top)
+        if self.top == 0 or self.HISTORY_FROM_INNER_REGIONS:
+            self.history.push(row)
+        self.rows.insert(self.bottom, self._blank(background))
+
     def _scroll_down(self, count: int, background: Colour) -> None:
-        top, bottom = self.top, self.bottom
-        for _ in range(min(count, bottom - top + 1)):
-            self._move_lines(top + 1, top, bottom - top, background)
+        top, bottom, rows = self.top, self.bottom, self.rows
+        for _ in range(min(count, bottom - top + 1) if bottom > top else 0):
+            rows[top].wrapped = False
+            del rows[bottom]
+            rows.insert(top, self._blank(background))
+            self._unwrap(top)
 
     def _clear_screen(self) -> None:
         """Blank everything; on the main screen what was used becomes history first."""
@@ -172,7 +191,7 @@ class State:
     def _line_feed(self, background: Colour) -> None:
         cursor = self.cursor
         if cursor.y == self.bottom:
-            self._scroll_up(1, background)
+            self._scroll_one(background)
         elif cursor.y < self.lines - 1:
             cursor.y += 1
 

@@ -10,7 +10,7 @@ from typing import Final
 import pyte
 
 from amtui.emulator import tokens
-from amtui.emulator.cells import Row
+from amtui.emulator.cells import DEFAULT, Row
 from amtui.emulator.screen import Screen
 from amtui.emulator.tokens import BLOCK, TOKEN, Parameters
 
@@ -143,17 +143,27 @@ class Stream(pyte.ByteStream):
         at, size = 0, len(data)
         if self._state:
             at = self._resume(data, 0)
-        screen = self.screen
-        cursor, columns, pens = screen.cursor, screen.columns, screen.pens
-        match, draw, functions, known = TOKEN.match, screen.draw, self._functions, self._known
         last = self.last
         while at < size:
-            token = match(data, at)
-            if token is None:
+            start, at, last = self._tokens(data, at, last)
+            if at < size and start == at:
                 self.last = last
                 at = self._resume(data, at)
                 last = self.last
-                continue
+        self.last = last
+
+    def _tokens(self, data: str, at: int, last: str) -> tuple[int, int, str]:
+        """Obey tokens from `at`, until one does not match or a block of lines was taken whole.
+
+        Returns where the next token was expected, where to go on, and what REP would repeat. The two places are
+        the same when no token matched there.
+        """
+        screen = self.screen
+        cursor, columns, pens = screen.cursor, screen.columns, screen.pens
+        draw, functions, known = screen.draw, self._functions, self._known
+        for token in TOKEN.finditer(data, at):
+            if token.start() != at:
+                return at, at, last
             at = token.end()
             kind = token.lastindex
             if kind == 1:  # text
@@ -169,8 +179,7 @@ class Stream(pyte.ByteStream):
                 else:
                     draw(last)
             elif kind == 3:  # CSI without marker or intermediate
-                final = token.group(3)
-                text = token.group(2)
+                text, final = token.group(2, 3)
                 if final == "m":
                     last = ""
                     pen = screen.pen.next.get(text)
@@ -179,10 +188,7 @@ class Stream(pyte.ByteStream):
                     screen.pen = pen
                     cursor.attr = pen.attr
                     continue
-                try:
-                    numbers = known[text]
-                except KeyError:
-                    numbers = self._parameters(text)
+                numbers = known[text] if text in known else self._parameters(text)
                 if numbers is None:
                     continue
                 function = functions.get(final)
@@ -199,15 +205,14 @@ class Stream(pyte.ByteStream):
                     if cursor.y == screen.bottom and screen.top == 0 and screen.plain:
                         block = BLOCK.match(data, at)
                         if block and self._block(block.group()):
-                            at = block.end()
-                            continue
+                            return at, block.end(), last
                 if cursor.y == screen.bottom:
-                    screen._scroll_up(1, cursor.attr.bg)
+                    screen._scroll_one(cursor.attr.bg)
                 elif cursor.y < screen.lines - 1:
                     cursor.y += 1
             else:
                 last = self._other(kind, token.group(kind or 0), last)
-        self.last = last
+        return at, at, last
 
     def _other(self, kind: int | None, text: str, last: str) -> str:
         """The rarer tokens; returns what REP would repeat after them."""
@@ -229,9 +234,16 @@ class Stream(pyte.ByteStream):
         attr, columns = screen.cursor.attr, screen.columns
         if screen.bottom != screen.lines - 1 or attr.bg is not None or screen.main is not None:
             return False
+        lines = text.split("\r\n")
+        lines.pop()
+        away: list[str] = []
+        if attr is DEFAULT and len(lines) > screen.lines and max(map(len, lines)) <= columns:
+            # no one will see these lines without scrolling back
+            away = lines[: 1 - screen.lines]
+            del lines[: len(away)]
         made: list[Row] = []
         plain = Row.plain
-        for line in text.split("\r\n")[:-1]:
+        for line in lines:
             if len(line) > columns:
                 last = len(line) - 1 - (len(line) - 1) % columns
                 made += [
@@ -241,9 +253,15 @@ class Stream(pyte.ByteStream):
             made.append(plain(line, attr, columns, False))
         made.append(screen._blank())
         rows = screen.rows
+        history = screen.history
+        if away:
+            history.extend(rows)
+            rows.clear()
+            history.extend(away)
         rows += made
-        screen.history.extend(rows[: len(made)])
-        del rows[: len(made)]
+        gone = len(rows) - screen.lines
+        history.extend(rows[:gone])
+        del rows[:gone]
         return True
 
     def _parameters(self, text: str) -> Parameters | None:
@@ -458,11 +476,7 @@ class Stream(pyte.ByteStream):
 
     def _string(self, data: str, at: int) -> int:
         if self._state == _DCS_HEAD:
-            char = data[at]
-            if char in "\x18\x1a\x1b":
-                self._end_string(char)
-            elif "@" <= char <= "~":
-                self._state = _DCS
+            self._in_dcs_head(data[at])
             return at + 1
         if self._state == _DCS_ESCAPE:
             self._state = _GROUND if data[at] == "\\" else _DCS
@@ -482,6 +496,18 @@ class Stream(pyte.ByteStream):
         if char != "\a" or self._kind == "]":
             self._end_string(char)
         return end + 1
+
+    def _in_dcs_head(self, char: str) -> None:
+        """Up to its final character a device control string follows the grammar of a control sequence."""
+        held = self._held
+        if char in "\x18\x1a\x1b":
+            self._interrupt(char)
+        elif "@" <= char <= "~":
+            self._state = _DCS
+        elif char == ":" or (held and ("<" <= char <= "?" or (held[-1] < "0" <= char <= "?"))):
+            self._state, self._kind = _STRING, "X"  # malformed: skipped, but anything may end it
+        elif " " <= char < "\x7f":
+            self._held = (held + char)[-4:]
 
     def _keep(self, data: str, at: int, end: int) -> None:
         if self._kind not in "]_":

@@ -121,10 +121,10 @@ class _Look:
         elif where != 58:
             self.colour(where, None)
 
-    def rgb(self, where: int, parts: list[int]) -> bool:
-        if not all(0 <= part <= 255 for part in parts):
+    def rgb(self, where: int, red: int, green: int, blue: int) -> bool:
+        if not (0 <= red <= 255 and 0 <= green <= 255 and 0 <= blue <= 255):
             return False
-        self.colour(where, (parts[0], parts[1], parts[2]))
+        self.colour(where, (red, green, blue))
         return True
 
     def simple(self, code: int) -> None:
@@ -159,34 +159,30 @@ class _Look:
 def sgr(attr: Attr, text: str) -> Attr:
     """`attr` after the SGR sequence with these parameters (`1;38;2;…`, colons as in ISO 8613-6)."""
     if not text:
-        return intern(Attr(link=attr.link)) if attr.link else DEFAULT
+        return Attr(link=attr.link) if attr.link else DEFAULT
     numbers = parameters(text)
     if numbers is None:
         return attr
-    items = text.split(";")
     look = _Look(attr)
-    at = 0
-
-    def number(where: int) -> int:
-        value = numbers[where] if where < len(numbers) else -1
-        return -1 if value is None else value
-
-    while at < len(numbers):
-        code = numbers[at] or 0
-        if code == -1:
-            _colons(look, items[at])
-        elif code in (38, 48, 58):
-            at += 1
-            kind = number(at)
-            if kind == 5:
-                look.indexed(code, number(at + 1))
-                at += 1
-            elif kind == 2 and look.rgb(code, [number(at + 1), number(at + 2), number(at + 3)]):
-                at += 3
-        else:
-            look.simple(code)
+    codes = [0 if number is None else number for number in numbers]
+    values = [-1 if number is None else number for number in numbers] + [-1, -1, -1, -1]
+    at, size = 0, len(codes)
+    while at < size:
+        code = codes[at]
         at += 1
-    return intern(Attr(look.fg, look.bg, look.flags, look.underline, look.underline_colour, look.link))
+        if code == -1:
+            _colons(look, text.split(";")[at - 1])
+        elif code not in (38, 48, 58):
+            look.simple(code)
+        else:
+            kind = values[at]
+            at += 1
+            if kind == 5:
+                look.indexed(code, values[at] if at < size else -1)
+                at += 1
+            elif kind == 2 and at < size and look.rgb(code, values[at], values[at + 1], values[at + 2]):
+                at += 3
+    return Attr(look.fg, look.bg, look.flags, look.underline, look.underline_colour, look.link)
 
 
 def _colons(look: _Look, item: str) -> None:
@@ -203,7 +199,7 @@ def _colons(look: _Look, item: str) -> None:
     if parts[1] == 2:
         start = 2 if len(parts) == 5 else 3
         if len(parts) >= start + 3:
-            look.rgb(parts[0], parts[start : start + 3])
+            look.rgb(parts[0], *parts[start : start + 3])
     elif parts[1] == 5:
         look.indexed(parts[0], parts[2])
 
@@ -231,7 +227,7 @@ class Pens:
         """The pen that draws with `attr`."""
         pen = self._pens.get(attr)
         if pen is None:
-            pen = self._pens[attr] = Pen(attr)
+            pen = self._pens[attr] = Pen(intern(attr))
         return pen
 
     def step(self, pen: Pen, text: str) -> Pen:

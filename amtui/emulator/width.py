@@ -101,10 +101,25 @@ _ODD: Final = sorted(
 )
 _STARTS: Final = [first for first, _, _ in _ODD]
 
-NARROW: Final = re.compile(f"[^\0-\x1f\x7f{_character_class([(first, last) for first, last, _ in _ODD])}]+")
+_BMP: Final = 0x10000
+
+
+def _bmp_runs(cells: int) -> re.Pattern[str]:
+    """Runs of characters of that width in the basic plane, which the regex engine finds by table."""
+    odd = [(first, last, width) for first, last, width in _ODD if first < _BMP]
+    if cells == 1:
+        starts = [0x20, 0x80, *(last + 1 for _, last, _ in odd)]
+        ends = [0x7E, *(first - 1 for first, _, _ in odd), _BMP - 1]
+        ranges = [(first, last) for first, last in zip(starts, ends, strict=True) if first <= last]
+    else:
+        ranges = [(first, last) for first, last, width in odd if width == cells]
+    return re.compile(f"[{_character_class(ranges)}]+")
+
+
+NARROW: Final = _bmp_runs(1)
 """A run of characters of one cell each."""
 
-WIDE: Final = re.compile(f"[{_character_class(_ranges(_WIDE))}]+")
+WIDE: Final = _bmp_runs(2)
 """A run of characters of two cells each."""
 
 _KEPT: Final = 16_384
