@@ -118,9 +118,11 @@ class Jobs:
         """Put the helper on the host. Raises `DiskFull`."""
         script = (
             'umask 077; mkdir -p "${1%/*}" || exit; '
-            'cat >"$1.$$" && chmod 700 "$1.$$" && mv -f "$1.$$" "$1" || { rm -f "$1.$$"; exit 1; }'
+            'cat >"$1.$$" && [ "$(($(wc -c <"$1.$$")))" = "$2" ] && chmod 700 "$1.$$" && mv -f "$1.$$" "$1" || '
+            '{ rm -f "$1.$$"; exit 1; }'
         )
-        result = await self.place.exec(["/bin/sh", "-c", script, "sh", self._helper], stdin=helper())
+        argv = ["/bin/sh", "-c", script, "sh", self._helper, str(len(helper()))]
+        result = await self.place.exec(argv, stdin=helper())
         if not result.ok:
             raise failure(self.place, result, "could not install the job helper")
 
@@ -158,7 +160,8 @@ class Jobs:
         Raises `DiskFull`, `MissingTool`, `StateGone`.
         """
         seconds = str(max(1, math.ceil(timeout)))
-        answer = (await self._ask("start", phase, seconds, stdin=script.encode())).decode().strip()
+        text = script.encode()
+        answer = (await self._ask("start", phase, seconds, str(len(text)), stdin=text)).decode().strip()
         word, _, rest = answer.partition(" ")
         if word == "started":
             return ""

@@ -38,7 +38,7 @@ class Host:
         return done.stdout
 
     def start(self, phase: str, script: str, seconds: int = 60) -> str:
-        return self.ask("start", phase, str(seconds), stdin=script).strip()
+        return self.ask("start", phase, str(seconds), str(len(script)), stdin=script).strip()
 
     def follow(self, phase: str, offset: int = 0, wait: int = 0, limit: int = 1 << 20) -> Report:
         head, _, log = self.ask("follow", phase, str(offset), str(wait), str(limit)).partition("\n")
@@ -108,6 +108,12 @@ def test_a_job_leaves_log_status_exit_and_runs(host: Host) -> None:
     assert not (host.jobs / "lock").is_symlink()
 
 
+def test_a_script_whose_sender_died_half_way_does_not_run(host: Host) -> None:
+    assert host.ask("start", "tools", "60", "20", stdin="echo hi").strip() == "cut"
+    assert host.follow("tools").state == "none"
+    assert list((host.jobs / "tools").iterdir()) == []
+
+
 def test_the_log_is_followed_by_offset_and_in_pieces(host: Host) -> None:
     host.start("tools", "printf 0123456789")
     size = host.finish("tools").size
@@ -150,12 +156,13 @@ def test_a_second_start_names_the_phase_that_runs(host: Host) -> None:
 
 def test_the_job_outlives_whoever_started_it(host: Host) -> None:
     gate = host.jobs / "gate"
-    argv = [host.sh, str(host.script), "start", str(host.jobs), "tools", "60"]
+    script = f"until [ -e {gate} ]; do sleep 0.05; done; echo done"
+    argv = [host.sh, str(host.script), "start", str(host.jobs), "tools", "60", str(len(script))]
     starter = subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=host.env, start_new_session=True
     )
     assert starter.stdin
-    starter.stdin.write(f"until [ -e {gate} ]; do sleep 0.05; done; echo done".encode())
+    starter.stdin.write(script.encode())
     starter.stdin.close()
     leader = host.leader("tools")
     with suppress(ProcessLookupError):

@@ -1,7 +1,7 @@
 #!/bin/sh
 # One bootstrap phase at a time for one worker, detached from whoever asked for it.
 #
-#   job.sh start  JOBS PHASE SECONDS            script on stdin -> started | busy PHASE | full
+#   job.sh start  JOBS PHASE SECONDS BYTES      script on stdin -> started | busy PHASE | full | cut
 #   job.sh follow JOBS PHASE OFFSET WAIT LIMIT  -> header line, then log bytes from OFFSET
 #   job.sh list   JOBS                          -> one header line a phase
 #   job.sh cancel JOBS PHASE                    -> ended | idle; of a lost one ends what is left
@@ -202,6 +202,8 @@ start)
         command -v "$tool" >/dev/null || { echo "missing $tool" && exit 0; }
     done
     { mkdir -p "$dir" && cat >"$dir/script.$$"; } 2>/dev/null || { rm -f "$dir/script.$$"; echo full && exit 0; }
+    # The courier may have died while it wrote: half a script is not to run.
+    [ "$(($(wc -c <"$dir/script.$$")))" = "$3" ] || { rm -f "$dir/script.$$"; echo cut && exit 0; }
     answer=$(setsid /bin/sh "$0" supervise "$jobs" "$phase" "$seconds" "$dir/script.$$" </dev/null 2>/dev/null &)
     echo "${answer:-lost}"
     ;;
