@@ -49,6 +49,7 @@ async def _run(op: Op, values: dict[str, Any], options: Options, output: Output)
         ask=asking.ask,
         terminal=sys.stdout.isatty(),
         stdin=sys.stdin.read,
+        lenient=op.id in registry.LENIENT,
     )
     try:
         try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from amtui import agentstate
 from amtui.console import server
+from amtui.console.guard import Guard
 from amtui.errors import Refused, UsageError
 from amtui.fleet.look import evidence
 from amtui.model import Worker
@@ -33,7 +34,7 @@ async def answer(estate: Estate, worker: Worker, console: str, choice: str) -> s
     if option is None:
         known = "; ".join(f"{number}. {o.text}" for number, o in enumerate(asked.options, 1))
         raise UsageError(f"{choice!r} is not among the options", known)
-    guard = server.Guard(present=(asked.line, option.line))
+    guard = Guard(present=(asked.line, option.line))
     place = await estate.place(worker)
     done = await server.keys(place, console, option.keys, guard=guard)
     if done.outcome == "refused":

@@ -18,7 +18,7 @@ from amtui.fleet.place import confinement, setup_of
 from amtui.model import Autonomy, Phase, Untrusted, Worker
 from amtui.providers.confinement import available
 from amtui.runtimes import get as runtime_of
-from amtui.upstreams import probe
+from amtui.upstreams import loopback, probe
 
 if TYPE_CHECKING:
     from amtui.fleet.estate import Estate
@@ -109,6 +109,7 @@ async def _gate(estate: Estate, worker: Worker, *, consent: bool, offline: bool)
         confined=worker.confined,
         consent=consent,
     )
+    elsewhere = upstream is not None and loopback(upstream.base_url) and worker.substrate != "local"
     neighbours = [
         gate.Neighbour(name=other.name, substrate=other.substrate, host_id=other.host_id)
         for other in estate.store.workers()
@@ -118,7 +119,8 @@ async def _gate(estate: Estate, worker: Worker, *, consent: bool, offline: bool)
         request,
         estate.providers.get(worker.substrate),
         neighbours=neighbours,
-        probe=probe,
+        # A loopback address means the worker's host: asking it from here would prove nothing.
+        probe=None if elsewhere else probe,
         repo_reachable=reachable,
         offline=offline,
     )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from amtui.config import Config, Paths, Secrets, load
 from amtui.model import Authority, Worker
-from amtui.providers.registry import Providers
 from amtui.providers.base import Place
+from amtui.providers.registry import Providers
 from amtui.store import Store
 from amtui.upstreams import Upstreams
 
@@ -52,11 +52,16 @@ class Estate:
         """User id on the host by socket path."""
 
     @classmethod
-    def open(cls, env: Mapping[str, str] | None = None, *, clock: Clock = time.time) -> Estate:
-        """Read the configuration and open the store named by the environment (`AMTUI_*_DIR`, XDG)."""
+    def open(
+        cls, env: Mapping[str, str] | None = None, *, lenient: bool = False, clock: Clock = time.time
+    ) -> Estate:
+        """Read the configuration and open the store named by the environment (`AMTUI_*_DIR`, XDG).
+
+        With `lenient` a section of the configuration with a mistake counts as absent: for those who report mistakes.
+        """
         env = os.environ if env is None else env
         paths = Paths.from_environment(env)
-        config = load(paths)
+        config = load(paths, lenient=lenient)
         store = Store.open(paths.database, clock=clock)
         return cls(paths, config, store, Secrets(paths, env), env=env, clock=clock)
 

@@ -85,6 +85,7 @@ async def attach(ctx: Context, params: Attach) -> AsyncIterator[Yield]:
 async def send(ctx: Context, params: Send) -> AsyncIterator[Yield]:
     from amtui.agentstate import prompt_guard
     from amtui.console import server
+    from amtui.console.guard import Guard
 
     worker = ctx.worker(params.name)
     text = ctx.read_stdin() if params.text == "-" else params.text
@@ -92,27 +93,32 @@ async def send(ctx: Context, params: Send) -> AsyncIterator[Yield]:
     if params.id and (known := ctx.estate.store.claim_once(key)) is not None:
         yield Result({"schema": SCHEMA, **known, "repeated": True}, f"{known['outcome']} (said before)")
         return
-    guard = server.Guard(absent=() if params.force else prompt_guard(worker.runtime))
+    guard = Guard(absent=() if params.force else prompt_guard(worker.runtime))
     place = await ctx.estate.place(worker)
-    done = await server.send(place, params.console, text, enter=not params.no_enter, guard=guard)
+    done = await server.send(
+        place, params.console, text, enter=not params.no_enter, guard=guard, id=params.id and key
+    )
     document = {"name": worker.name, "outcome": done.outcome, "reason": done.reason}
-    if params.id:
-        ctx.estate.store.finish_once(key, document)
     ctx.estate.store.record(worker.id, "send", f"{done.outcome} {done.reason}".strip())
     if done.outcome == "refused":
-        hint = (
-            "use `amtui reply`, or --force"
-            if done.reason == "prompt"
-            else "`amtui screen` shows what is there"
-        )
-        raise Refused(
-            f"{worker.name} shows a question; nothing was typed"
-            if done.reason == "prompt"
-            else f"{worker.name}: nothing was typed: {done.reason}",
-            hint,
-        )
+        if params.id:
+            ctx.estate.store.forget_once(key)
+        raise _refusal(worker, done.reason)
+    if params.id:
+        ctx.estate.store.finish_once(key, document)
     yield Result(
         {"schema": SCHEMA, **document}, done.outcome, exit_code=0 if done.outcome != "unknown" else 1
+    )
+
+
+def _refusal(worker: Worker, reason: str) -> Refused:
+    if reason == "prompt":
+        return Refused(
+            f"{worker.name} shows a question; nothing was typed",
+            "answer it with `amtui reply`, or add --force",
+        )
+    return Refused(
+        f"{worker.name}: nothing was typed: {reason}", f"`amtui screen {worker.name}` shows what is there"
     )
 
 

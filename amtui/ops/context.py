@@ -66,9 +66,11 @@ class Context:
         ask: Ask | None = None,
         terminal: bool = False,
         stdin: Callable[[], str] | None = None,
+        lenient: bool = False,
     ) -> Context:
-        """Open the estate named by the environment. Raises `ConfigError`, `StoreError`."""
-        return cls(Estate.open(env), read_only=read_only, yes=yes, ask=ask, terminal=terminal, stdin=stdin)
+        """Open the estate named by the environment. Raises `ConfigError` (not when `lenient`), `StoreError`."""
+        estate = Estate.open(env, lenient=lenient)
+        return cls(estate, read_only=read_only, yes=yes, ask=ask, terminal=terminal, stdin=stdin)
 
     @property
     def config(self) -> Config:

@@ -269,6 +269,9 @@ OPS: tuple[Op, ...] = (
     ),
 )
 
+LENIENT = frozenset({"config path", "config show", "config validate", "config schema", "doctor"})
+"""Operations that work with a configuration that has mistakes, because they report them."""
+
 _BY_ID = {op.id: op for op in OPS}
 
 

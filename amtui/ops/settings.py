@@ -138,7 +138,7 @@ async def secret_set(ctx: Context, params: SecretSet) -> AsyncIterator[Yield]:
 
 
 async def secret_ls(ctx: Context, params: Nothing) -> AsyncIterator[Yield]:
-    names = ctx.estate.secrets.names()
+    names = ctx.estate.secrets.names(also={up.key_env for up in ctx.estate.upstreams.all() if up.key_env})
     document = {"schema": SCHEMA, "secrets": [{"name": n, "source": s} for n, s in names]}
     yield Result(document, render(("NAME", "SOURCE"), names) if names else "no secrets stored")
 
@@ -162,7 +162,7 @@ async def config_path(ctx: Context, params: Nothing) -> AsyncIterator[Yield]:
 
 
 async def config_show(ctx: Context, params: Nothing) -> AsyncIterator[Yield]:
-    document: dict[str, Any] = dict(ctx.estate.config.document)
+    document: dict[str, Any] = ctx.estate.config.effective()
     yield Result({"schema": SCHEMA, "config": document}, json.dumps(document, indent=2))
 
 
