@@ -121,6 +121,19 @@ class Row:
         row.cache = None
         return row
 
+    @classmethod
+    def blank(cls, attr: Attr, columns: int) -> Row:
+        """A row of blanks in one attribute, stored compactly: for clearing many lines at once."""
+        row = cls.__new__(cls)
+        row._text = ""
+        row._spans = (columns, attr)
+        row._columns = columns
+        row.wide = False
+        row.wrapped = False
+        row.version = row.erasures = 0 if attr is DEFAULT else 1
+        row.cache = None
+        return row
+
     def __getattr__(self, name: str) -> Any:
         if name in ("chars", "attrs") and self._text is not None:
             self._unpack()

@@ -318,9 +318,6 @@ class Editing(State):
     def alignment_display(self) -> None:
         """DECALN: a screen of E, margins reset, cursor home."""
         for y in range(self.lines):
-            row = Row(["E"] * self.columns, [DEFAULT] * self.columns)
-            row.version = 1
-            row.wrapped = self.rows[y].wrapped
-            self.rows[y] = row
+            self.rows[y] = Row.plain("E" * self.columns, DEFAULT, self.columns, self.rows[y].wrapped)
         self.cursor.x = self.cursor.y = 0
         self.top, self.bottom = 0, self.lines - 1

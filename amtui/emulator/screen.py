@@ -209,7 +209,7 @@ class Screen(Drawing, pyte.Screen):  # type: ignore[misc]
             if with_cursor:
                 self.main_cursor = (cursor.x, cursor.y)
             self.main_attr = cursor.attr
-            self.rows = [self._blank() for _ in range(self.lines)]
+            self.rows = self._blanks(self.lines, None)
             self.history.unwrap_last()
             return
         if with_cursor and self.main_cursor is not None:

@@ -109,6 +109,13 @@ class State:
         row.version = row.erasures = 1
         return row
 
+    def _blanks(self, count: int, background: Colour) -> list[Row]:
+        """Blank rows of which most will be overwritten or cleared again before anyone looks at them."""
+        if count == 1:
+            return [self._blank(background)]
+        attr, columns = erased(background), self.columns
+        return [Row.blank(attr, columns) for _ in range(count)]
+
     # Lines
 
     def _unwrap(self, y: int) -> None:
@@ -122,7 +129,7 @@ class State:
         if count <= 0:
             return
         background = self.cursor.attr.bg
-        self.rows[y : y + count] = [self._blank(background) for _ in range(count)]
+        self.rows[y : y + count] = self._blanks(count, background)
         self._unwrap(y)
 
     def _move_lines(self, to: int, start: int, count: int, background: Colour) -> None:
@@ -132,9 +139,9 @@ class State:
         rows = self.rows
         self._unwrap(to)
         rows[to : to + count] = rows[start : start + count]
-        for y in range(start, start + count):
-            if y < to or y >= to + count:
-                rows[y] = self._blank(background)
+        end = start + count
+        first, last = (start, min(to, end)) if to > start else (max(to + count, start), end)
+        rows[first:last] = self._blanks(last - first, background)
         if start < to or start >= to + count:
             self._unwrap(start)
 
@@ -143,19 +150,17 @@ class State:
         top, bottom, rows = self.top, self.bottom, self.rows
         count = min(count, bottom - top + 1)
         if self.main is not None:
-            for _ in range(count if bottom > top else 0):
-                if top:
-                    rows[top - 1].wrapped = False
-                del rows[top]
-                rows.insert(bottom, self._blank(background))
-                if bottom - top < 2:
-                    self._unwrap(top + 1)
-            return
-        if top == 0 or self.HISTORY_FROM_INNER_REGIONS:
+            if bottom == top:
+                return
+            if top:
+                rows[top - 1].wrapped = False
+        elif top == 0 or self.HISTORY_FROM_INNER_REGIONS:
             self.history.extend(rows[top : top + count])
         del rows[top : top + count]
         at = bottom + 1 - count
-        rows[at:at] = [self._blank(background) for _ in range(count)]
+        rows[at:at] = self._blanks(count, background)
+        if self.main is not None and bottom - top < 2:
+            rows[top].wrapped = False
 
     def _scroll_one(self, background: Colour) -> None:
         """`_scroll_up` by one line, which is what nearly all scrolling is."""
@@ -169,11 +174,13 @@ class State:
 
     def _scroll_down(self, count: int, background: Colour) -> None:
         top, bottom, rows = self.top, self.bottom, self.rows
-        for _ in range(min(count, bottom - top + 1) if bottom > top else 0):
-            rows[top].wrapped = False
-            del rows[bottom]
-            rows.insert(top, self._blank(background))
-            self._unwrap(top)
+        if bottom == top:
+            return
+        count = min(count, bottom - top + 1)
+        rows[top].wrapped = False
+        del rows[bottom + 1 - count : bottom + 1]
+        rows[top:top] = self._blanks(count, background)
+        self._unwrap(top)
 
     def _clear_screen(self) -> None:
         """Blank everything; on the main screen what was used becomes history first."""
@@ -184,7 +191,7 @@ class State:
             self.history.extend(self.rows[:last])
             if last == self.lines:
                 background = self.cursor.attr.bg
-                self.rows = [self._blank(background) for _ in range(self.lines)]
+                self.rows = self._blanks(self.lines, background)
                 return
         self._clear_lines(0, self.lines)
 

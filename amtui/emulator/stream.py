@@ -513,7 +513,7 @@ class Stream(pyte.ByteStream):
         if self._kind not in "]_":
             return
         limit = _STRING_KEPT
-        if self._held.startswith("52;") and self.screen.on_clipboard is not None:
+        if self.screen.on_clipboard is not None and (self._held or data[at : at + 3]).startswith("52;"):
             limit = _CLIPBOARD_KEPT
         room = limit - len(self._held)
         if room > 0:
