@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amtui.console.protocol import HistoryFrame
@@ -41,15 +41,26 @@ def test_repetitive_output_is_not_aligned() -> None:
     assert align(["a", "b"] * 30, ["a", "b"] * 40) is None
 
 
-@given(st.lists(st.integers(0, 50), min_size=5, max_size=60), st.data())
-def test_an_alignment_is_never_wrong(content: list[int], data: st.DataObject) -> None:
-    """Two windows of one list: the answer is the true one or none, whenever rows are mostly distinct."""
-    rows = [f"{n} {at // 3}" for at, n in enumerate(content)]
-    a, b = sorted((data.draw(st.integers(0, len(rows))), data.draw(st.integers(0, len(rows)))))
-    c, d = sorted((data.draw(st.integers(0, len(rows))), data.draw(st.integers(0, len(rows)))))
-    assume(max(a, c) + 3 <= min(b, d))
+WINDOW = st.tuples(st.integers(0, 60), st.integers(0, 60)).map(sorted)
+
+
+@given(WINDOW, WINDOW)
+def test_windows_of_distinct_rows_are_aligned_exactly_or_not_at_all(one: list[int], two: list[int]) -> None:
+    rows = [f"row {n}" for n in range(60)]
+    (a, b), (c, d) = one, two
     found = align(rows[a:b], rows[c:d])
-    assert found is None or rows[a:b][max(found, 0) :][: min(b, d) - max(a, c)] == rows[max(a, c) : min(b, d)]
+    together = min(b, d) - max(a, c)
+    assert found == (c - a if together >= 3 else None)
+
+
+@given(st.lists(st.integers(0, 3), max_size=40), st.lists(st.integers(0, 3), max_size=40))
+def test_all_rows_that_both_sides_cover_agree(known: list[int], other: list[int]) -> None:
+    left, right = [str(n) for n in known], [str(n) for n in other]
+    found = align(left, right)
+    if found is not None:
+        pairs = [(left[n + found], right[n]) for n in range(len(right)) if 0 <= n + found < len(left)]
+        assert len(pairs) >= 3
+        assert all(mine == theirs for mine, theirs in pairs)
 
 
 def test_trimming_starts_a_tenth_below_the_limit() -> None:
