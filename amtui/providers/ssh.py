@@ -18,6 +18,7 @@ from amtui.errors import (
     HostKeyUnknown,
     Refused,
     StateGone,
+    StreamBroken,
     Unreachable,
     Unsupported,
 )
@@ -199,7 +200,12 @@ class SshProvider:
             raise
 
     async def _ask_host(self, host_id: str, argv: Sequence[str]) -> bytes:
-        done = await self.exec(host_id, Command(argv=argv, timeout=_PROBE_TIMEOUT, max_output=64 << 10))
+        """Output of a command that only reads, and so may be run again when the link broke under it."""
+        command = Command(argv=argv, timeout=_PROBE_TIMEOUT, max_output=64 << 10)
+        try:
+            done = await self.exec(host_id, command)
+        except StreamBroken:
+            done = await self.exec(host_id, command)
         if not done.ok:
             raise StateGone(
                 f"{host_id} does not run plain commands: {Untrusted(done.stderr, host_id).for_line()}",

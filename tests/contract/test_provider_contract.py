@@ -365,9 +365,9 @@ async def test_a_stream_is_duplex(lab: Lab) -> None:
     assert b"bye\n" in [event.data for event in events if isinstance(event, Output)]
 
 
-async def test_a_slow_reader_gets_everything(lab: Lab) -> None:
-    """More than every buffer between program and reader, read late: paused, not lost and not held in memory."""
-    size = 12 << 20
+@pytest.mark.parametrize("size", [(1 << 20) + 40_000, 1_500_000, 12 << 20])
+async def test_a_slow_reader_gets_everything(lab: Lab, size: int) -> None:
+    """Read late, whether the program has ended by then or waits: paused, not lost and not held in memory."""
     command = Command(argv=["/bin/sh", "-c", f"head -c {size} /dev/zero; exit 5"])
     total = 0
     async with lab.provider.stream_exec(lab.host, command) as stream:
@@ -375,6 +375,7 @@ async def test_a_slow_reader_gets_everything(lab: Lab) -> None:
             if isinstance(event, Output):
                 if total == 0:
                     await asyncio.sleep(1.2)  # longer than the patience with silent streams
+                    assert stream.feed._waiting < 2 << 20  # type: ignore[attr-defined]
                 total += len(event.data)
             elif isinstance(event, Exit):
                 assert event.code == 5

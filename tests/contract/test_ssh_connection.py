@@ -284,9 +284,10 @@ async def test_a_key_in_the_agent(sshd: SshWorld, tmp_path: Path) -> None:
 
 
 async def test_nothing_of_ours_is_forwarded(
-    sshd: SshWorld, second: Callable[..., Sshd], tmp_path: Path
+    sshd: SshWorld, second: Callable[..., Sshd], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not the agent, no variables, no X11, no pty, no command of the configuration's."""
+    monkeypatch.setenv("E2B_API_KEY", "planted")
     host = second(options=("LogLevel DEBUG1", "AcceptEnv *"))
     sshd.trust(host)
     new_key(tmp_path / "unused")
@@ -523,6 +524,26 @@ async def test_a_broken_link_is_reported_and_nothing_runs_twice(
     assert clear(caught.value)
     assert await says_hello(ssh)
     assert runs.read_text() == "run\n"
+
+
+async def test_a_link_found_dead_before_anything_started_is_made_anew(
+    sshd: SshWorld, provider: Callable[..., SshProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amtui.providers.ssh_link.AHEAD", 0)
+    ssh = provider()
+    assert await says_hello(ssh)
+    sshd.host.cut()
+    assert await says_hello(ssh)
+    assert sshd.host.log().count("Accepted publickey") == 2
+
+
+async def test_what_only_reads_is_asked_again(sshd: SshWorld, provider: Callable[..., SshProvider]) -> None:
+    """A waiting shell was there, so the question was sent, and nobody knows whether it was heard."""
+    ssh = provider()
+    assert await says_hello(ssh)
+    await _until(lambda: len(ssh._links._links["box"]._idle) == 2)
+    sshd.host.cut()
+    assert (await ssh.state("box")).state is HostState.READY
 
 
 async def test_a_broken_stream_says_so_after_its_output(
