@@ -159,7 +159,7 @@ class AmtuiScreen(Screen[Any]):
                 continue
             if view is not None and key in [h.key for h in hints]:
                 continue
-            if isinstance(view, Input) and (key_to_character(key) or "").isprintable():
+            if isinstance(view, Input) and (key_to_character(key) or "\0").isprintable():
                 continue  # it would be typed
             actions.add(binding.action)
             (last if binding.action.endswith("help") else hints).append(Hint(key, binding.description))

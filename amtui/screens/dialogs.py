@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from amtui.model import plain
+from amtui.model import Untrusted
 
 
 class Dialog(ModalScreen[str | None]):
@@ -22,18 +22,18 @@ class Dialog(ModalScreen[str | None]):
     Dialog { align: center middle; background: $background 60%; }
     Dialog #box { width: 72; max-width: 96%; height: auto; max-height: 92%; border: heavy $warning;
                   background: $surface; padding: 0 1; border-title-color: $foreground; }
-    Dialog #text { height: auto; max-height: 14; overflow-y: auto; }
+    Dialog #text { height: auto; max-height: 9; overflow-y: auto; }
     Dialog #keys { color: $text-muted; height: 1; margin-top: 1; }
-    Dialog Input { border: tall $border; }
-    Dialog OptionList { height: auto; max-height: 12; border: none; background: $surface; }
+    Dialog Input { margin-top: 1; background: $panel; }
+    Dialog OptionList { height: auto; max-height: 7; margin-top: 1; border: none; background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "decline", "Cancel", id="dialog.cancel")]
     KEYS: ClassVar[str] = "esc cancel"
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
-        self._title = plain(title)
-        self._text = plain(text)
+        self._title = Untrusted(title, "question").for_line(60)
+        self._text = Untrusted(text, "question").for_terminal()
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
@@ -72,7 +72,7 @@ class TypeName(Dialog):
         self.KEYS = f"type {expect} and enter · esc keeps it"  # type: ignore[misc]
 
     def ask(self) -> ComposeResult:
-        yield Input(placeholder=self._expect)
+        yield Input(placeholder=self._expect, compact=True)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.value.strip() == self._expect:
@@ -89,7 +89,7 @@ class Secret(Dialog):
     KEYS = "enter · esc cancel"
 
     def ask(self) -> ComposeResult:
-        yield Input(password=True)
+        yield Input(password=True, compact=True)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         value, event.input.value = event.value, ""
@@ -106,7 +106,12 @@ class Choice(Dialog):
         self._options = options
 
     def ask(self) -> ComposeResult:
-        yield OptionList(*(Option(Content(f"{i}  {plain(o)}")) for i, o in enumerate(self._options, 1)))
+        yield OptionList(
+            *(
+                Option(Content(f"{i}  {Untrusted(o, 'option').for_line(200)}"))
+                for i, o in enumerate(self._options, 1)
+            )
+        )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._options[event.option_index])

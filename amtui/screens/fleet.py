@@ -148,6 +148,8 @@ class FleetScreen(WorkerActions):
             await self._swap(None, name, text)
             return
         await asyncio.sleep(PREVIEW_DELAY)
+        if key != self._preview_key():
+            return
         try:
             handle = await self.desk.ctx.open_console(name, authority=Authority.VIEW)
         except AmtuiError as error:

@@ -60,7 +60,7 @@ class SetupScreen(AmtuiScreen):
         self._seen = 0
         self._done = False
         run.listeners.add(self._changed)
-        self._changed()
+        self.call_after_refresh(self._changed)  # it may have ended before anybody listened
 
     def on_unmount(self) -> None:
         self.run.listeners.discard(self._changed)
@@ -118,5 +118,6 @@ class SetupScreen(AmtuiScreen):
         self.log_view.set_follow(not self.log_view.follow)
 
     def action_back(self) -> None:
-        self.desk.say(f"{self.run.name} goes on in the background" if self.run.running else "")
         self.dismiss()
+        if self.run.running:
+            self.desk.say(f"{self.run.name} goes on in the background")

@@ -93,8 +93,9 @@ class Bar(Widget):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         base = self.rich_style
-        left = [Segment(text, base + style) for text, style in [(" ", Style()), *self.left(width)]]
-        right = [Segment(text, base + style) for text, style in [*self.right(width), (" ", Style())]]
+        dark = self.app.current_theme.dark
+        left = [Segment(t, base + states.themed(s, dark)) for t, s in [(" ", Style()), *self.left(width)]]
+        right = [Segment(t, base + states.themed(s, dark)) for t, s in [*self.right(width), (" ", Style())]]
         taken = sum(s.cell_length for s in right)
         strip = Strip(left).crop(0, max(0, width - taken)).extend_cell_length(max(0, width - taken), base)
         return Strip([*strip, *right]).adjust_cell_length(width, base)

@@ -24,7 +24,7 @@ class Column(NamedTuple):
 FLEET: Final = (
     Column("state", "STATE", 12, 14),
     Column("for", "FOR", 4, 4, right=True),
-    Column("name", "WORKER", 12, 20),
+    Column("name", "WORKER", 12, 20, first=16),
     Column("on", "ON", 7, 12),
     Column("agent", "AGENT", 6, 8, drop_below=100),
     Column("model", "MODEL", 8, 18, drop_below=140),

@@ -379,7 +379,7 @@ class ConsoleView(Widget, can_focus=True):
 
     def on_blur(self) -> None:
         # The terminal losing focus is not the person leaving the console.
-        if self.app.app_focus and self.screen.is_current:
+        if self.app.app_focus and self.app.screen is self.screen:
             self.typing = False
 
     async def on_key(self, event: events.Key) -> None:

@@ -197,7 +197,8 @@ class FleetTable(Widget, can_focus=True):
         for column, size, right in columns:
             style = base
             if column == "state":
-                style = base + Style(color=shown.colour, bold=shown.group in ("needs", "problems"))
+                mark_style = Style(color=shown.colour, bold=shown.group in ("needs", "problems"))
+                style = base + states.themed(mark_style, self.app.current_theme.dark)
             elif column in ("for", "autonomy", "rtt", "model") or shown.dim:
                 style = base + Style(dim=not chosen)
             pieces.append((cell(self._text(row, column, shown), size, right), style))

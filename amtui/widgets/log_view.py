@@ -15,6 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from amtui.model import plain
+from amtui.widgets import states
 from amtui.widgets.columns import folded
 
 KEPT: Final = 50_000
@@ -227,7 +228,8 @@ class LogView(Widget, can_focus=True):
         if y >= len(rows):
             return Strip([Segment(" " * width, base)], width)
         text, style = rows[y]
-        return Strip([Segment(" ", base), *self._marked(text, base + style)]).adjust_cell_length(width, base)
+        style = base + states.themed(style, self.app.current_theme.dark)
+        return Strip([Segment(" ", base), *self._marked(text, style)]).adjust_cell_length(width, base)
 
     def _marked(self, text: str, style: Style) -> list[Segment]:
         if self._pattern is None:

@@ -37,9 +37,9 @@ class Lines(Widget):
         width, base = self.size.width, self.rich_style
         if y >= len(self._content):
             return Strip([Segment(" " * width, base)], width)
-        return Strip([Segment(plain(t), base + s) for t, s in self._content[y]]).adjust_cell_length(
-            width, base
-        )
+        dark = self.app.current_theme.dark
+        pieces = [Segment(plain(t), base + states.themed(s, dark)) for t, s in self._content[y]]
+        return Strip(pieces).adjust_cell_length(width, base)
 
 
 _DIM = Style(dim=True)

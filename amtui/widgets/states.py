@@ -5,7 +5,10 @@ Glyph and word always come together, so a state reads in monochrome, in ASCII an
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
+
+from rich.style import Style
 
 from amtui.model import AgentStatus, HostState, PhaseStatus, WorkerRow
 
@@ -17,6 +20,28 @@ SKY: Final = "#56B4E9"
 YELLOW: Final = "#F0E442"
 PURPLE: Final = "#CC79A7"
 GREY: Final = "#9a9a9a"
+
+
+_LIGHT: Final = {
+    ORANGE: "#8a5a00",
+    VERMILION: "#b03a00",
+    GREEN: "#00674a",
+    SKY: "#0061a0",
+    YELLOW: "#6b6300",
+    PURPLE: "#8d3f6c",
+    GREY: "#5c5c5c",
+}
+
+
+@lru_cache(maxsize=512)
+def themed(style: Style, dark: bool) -> Style:
+    """`style` with the darker twins of our colours where the ground is light."""
+    if dark or style.color is None or not style.color.name:
+        return style
+    twin = next(
+        (light for colour, light in _LIGHT.items() if colour.lower() == style.color.name.lower()), None
+    )
+    return style if twin is None else style + Style(color=twin)
 
 
 class Look(NamedTuple):
