@@ -5,10 +5,11 @@ Every request is one exec of a small script that reports its finding as an exit 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, cast
 
-from amtui.errors import AmtuiError, Invalid, NotFound, ProviderError, Refused
+from amtui.errors import AmtuiError, Invalid, NotFound, ProtocolError, ProviderError, Refused
 from amtui.model import Untrusted
 from amtui.providers.base import Command, ExecResult, FileStat
 from amtui.providers.faults import disk_full
@@ -71,6 +72,9 @@ if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1" 2>/dev/null || exit 46; else rm
 """
 
 
+_RECORD: Final = re.compile(rb"(file|dir|link|other) ([0-7]{1,7}) (\d{1,19}) (-?\d{1,15}) ([^/]+|)", re.S)
+
+
 class ExecFiles:
     """`FileOps` over `exec`. Raises `NotFound`, `Refused`, `DiskFull`, `Invalid` and what exec raises."""
 
@@ -92,7 +96,10 @@ class ExecFiles:
 
     async def stat(self, host_id: str, path: str) -> FileStat:
         done = await self._run("stat", host_id, _STAT, path.rstrip("/") or "/", "one")
-        return _parse(done.stdout)[0]
+        entries = _parse(done.stdout)
+        if len(entries) != 1:
+            raise ProtocolError(f"{host_id} says nothing of {path}", provider=self._provider, op="stat")
+        return entries[0]
 
     async def list(self, host_id: str, path: str) -> list[FileStat]:
         done = await self._run("list", host_id, _STAT, path, "all")
@@ -140,16 +147,19 @@ class ExecFiles:
 
 
 def _parse(data: bytes) -> list[FileStat]:
-    entries = []
-    for record in data.split(b"\0")[:-1]:
-        kind, mode, size, mtime, name = record.split(b" ", 4)
-        entries.append(
-            FileStat(
-                name=name.decode("utf-8", "surrogateescape"),
-                kind=cast(Literal["file", "dir", "link", "other"], kind.decode()),
-                size=int(size),
-                mode=int(mode, 8) & 0o7777,
-                mtime=float(mtime),
-            )
-        )
-    return entries
+    return [_entry(record) for record in data.split(b"\0")[:-1]]
+
+
+def _entry(record: bytes) -> FileStat:
+    """One record of `_STAT`: kind, octal mode, size, seconds, name."""
+    found = _RECORD.fullmatch(record)
+    if found is None:
+        raise ProtocolError("a host lists files in a form nobody asked for", op="list")
+    kind, mode, size, mtime, name = found.groups()
+    return FileStat(
+        name=name.decode("utf-8", "surrogateescape"),
+        kind=cast(Literal["file", "dir", "link", "other"], kind.decode()),
+        size=int(size),
+        mode=int(mode, 8) & 0o7777,
+        mtime=float(mtime),
+    )

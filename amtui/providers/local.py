@@ -109,13 +109,14 @@ class LocalProvider:
     @asynccontextmanager
     async def _stream(self, command: Command, *, live: bool) -> AsyncIterator[Running]:
         checked(command, provider=self.kind)
-        running = await self._spawn(command, live=live)
+        running = self._spawn(command, live=live)
         async with leash(running):
+            await running.connect()
             if command.stdin is not None:
                 running.give(command.stdin)
             yield running
 
-    async def _spawn(self, command: Command, *, live: bool) -> Running:
+    def _spawn(self, command: Command, *, live: bool) -> _Child | _Unstarted:
         environ = os.environ if self._environ is None else self._environ
         env = allow_list(environ) | dict(command.env)
         cwd = _directory(command.cwd, env.get("HOME", "/"))
@@ -124,10 +125,9 @@ class LocalProvider:
             program = shutil.which(program, path=env["PATH"]) or ""
             if not program:
                 return _Unstarted(command.argv[0], 127)
-        child = _Child()
         pipe = subprocess.PIPE
         try:
-            process = subprocess.Popen(  # noqa: ASYNC220 - a fork; pipes and end are followed by the loop
+            process = subprocess.Popen(
                 command.argv,
                 executable=program,
                 stdin=pipe if live or command.stdin is not None else subprocess.DEVNULL,
@@ -140,7 +140,7 @@ class LocalProvider:
             )
         except OSError as error:
             return _Unstarted(command.argv[0], _unstartable(error, command.argv[0]))
-        return await child.adopt(process)
+        return _Child(process)
 
     def _known(self, host_id: str) -> None:
         if host_id != HOST_ID:
@@ -185,26 +185,27 @@ class _Child(Running):
     detached program when its transport is collected.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         super().__init__(Feed(self._flow))
-        self._process: subprocess.Popen[bytes]
+        self._process = process
         self._readers: dict[str, asyncio.ReadTransport] = {}
         self._stdin: asyncio.WriteTransport | None = None
         self._flowing = _Stdin()
-
-    async def adopt(self, process: subprocess.Popen[bytes]) -> _Child:
-        """Follow a program that was just started."""
-        self._process = process
+        self._open = {"stdout", "stderr"}
         self.feed.started(self.handle)
         _when_over(process, self._over)
+
+    async def connect(self) -> None:
+        """Follow its streams; awaited under the leash, so that a cancellation here kills it too."""
+        process = self._process
         loop = asyncio.get_running_loop()
         if process.stdin is not None:
             self._stdin, _ = await loop.connect_write_pipe(lambda: self._flowing, process.stdin)
         pipes: Pipes = (("stdout", process.stdout), ("stderr", process.stderr))
         for stream, pipe in pipes:
             transport, _ = await loop.connect_read_pipe(partial(_Reader, self, stream), pipe)
-            self._readers[stream] = transport
-        return self
+            if stream in self._open:
+                self._readers[stream] = transport
 
     @property
     def handle(self) -> str:
@@ -213,7 +214,8 @@ class _Child(Running):
     def ended(self, stream: str) -> None:
         """One output stream is at its end."""
         self._readers.pop(stream, None)
-        if not self._readers:
+        self._open.discard(stream)
+        if not self._open:
             self.feed.eof()
 
     def _over(self) -> None:
@@ -258,6 +260,9 @@ class _Child(Running):
             self._stdin.abort()
         for transport in list(self._readers.values()):
             transport.close()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()  # those never connected; again for the others
 
     def _send(self, number: int) -> bool:
         """False when nobody of the group is left, or nobody we may signal."""
@@ -327,6 +332,8 @@ class _Unstarted(Running):
     def handle(self) -> str:
         return ""
 
+    async def connect(self) -> None: ...
+
     async def write(self, data: bytes) -> None: ...
 
     async def close_stdin(self) -> None: ...
@@ -367,7 +374,7 @@ def _unstartable(error: OSError, program: str) -> int:
 def _not_ours(op: str) -> AmtuiError:
     return Unsupported(
         f"this computer is not amtui's to {op}",
-        f"`amtui {op} NAME` acts on a worker: it stops its agent and console" if op != "wake" else "",
+        f"`amtui {op} NAME` acts on the worker alone",
         provider="local",
         op=op,
     )

@@ -172,10 +172,10 @@ shift 8; chmod 700 "$1"
 
 async def _uid(provider: Provider, host_id: str) -> int:
     done = await provider.exec(host_id, Command(argv=["id", "-u"], timeout=30), purpose=Purpose.USER)
-    try:
-        return int(done.stdout)
-    except ValueError:
-        raise StateGone(f"{host_id}: `id -u` gave no number", "is this a POSIX host?") from None
+    uid = done.stdout.strip()
+    if not uid.isdigit() or len(uid) > 10:
+        raise StateGone(f"{host_id}: `id -u` gave no number", "is this a POSIX host?")
+    return int(uid)
 
 
 def _runtime_dir(environ: Mapping[str, str]) -> str | None:

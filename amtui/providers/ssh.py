@@ -108,9 +108,12 @@ class SshProvider:
     async def root(self, host_id: str) -> str:
         if host_id not in self._homes:
             home = await self._ask_host(host_id, ["/bin/sh", "-c", 'printf %s "$HOME"'])
-            if not home.startswith(b"/") or b"\n" in home:
-                raise StateGone(f"{host_id} has no home directory for this user", "check the account there")
-            self._homes[host_id] = home.decode("utf-8", "surrogateescape").rstrip("/")
+            path = home.decode("utf-8", "replace")
+            if not path.startswith("/") or not path.isprintable() or "\ufffd" in path:
+                raise StateGone(
+                    f"{host_id} has no usable home directory for this user", "check the account there"
+                )
+            self._homes[host_id] = path.rstrip("/")
         return f"{self._homes[host_id]}/.agent-machines"
 
     async def state(self, host_id: str) -> Host:
@@ -258,9 +261,10 @@ def _metrics(data: bytes) -> Metrics:
 
     def number(words: list[str], at: int) -> float | None:
         try:
-            return float(words[at])
+            value = float(words[at])
         except (ValueError, IndexError):
             return None
+        return value if 0 <= value < 1e18 else None
 
     def kib(words: list[str], at: int) -> int | None:
         value = number(words, at)

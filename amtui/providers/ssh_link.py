@@ -19,6 +19,7 @@ from amtui.errors import (
     AmtuiError,
     CapacityUnavailable,
     NotFound,
+    ProtocolError,
     ProviderError,
     StreamBroken,
     Unreachable,
@@ -184,6 +185,11 @@ class Lane(asyncssh.SSHClientSession[bytes]):
         if stream == "stdout" and not self._acknowledged:
             end = head.find(b"\n")
             if end < 0:
+                if len(head) > _NOISE and self._feed is not None:
+                    self._feed.fail(
+                        ProtocolError(f"{self.host} answers a request with noise", provider="ssh", op="exec")
+                    )
+                    self.channel.abort()
                 return
             words = bytes(head[:end]).split()
             del head[: end + 1]

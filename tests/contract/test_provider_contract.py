@@ -305,6 +305,22 @@ async def test_cancelling_kills(lab: Lab, mark: str) -> None:
     wait_until(lambda: not processes(mark), what="the group dies")
 
 
+async def test_cancelling_at_any_moment_leaves_nothing(lab: Lab, mark: str) -> None:
+    """Also while the command is only being started."""
+    await lab.run("true")
+    for turns in range(40):
+        task = asyncio.ensure_future(lab.run("sleep", "300", env={"MARK": mark}, timeout=None))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert (await lab.run("true")).ok
+    wait_until(lambda: not processes(mark), what="nothing is left")
+    done = await asyncio.gather(*(lab.run("true") for _ in range(16)))
+    assert all(it.ok for it in done)
+
+
 async def test_leaving_a_stream_early_kills(lab: Lab, mark: str) -> None:
     command = Command(argv=["/bin/sh", "-c", f"echo on; {GROUP}", "sh", mark], env={"MARK": mark})
     async with lab.provider.stream_exec(lab.host, command) as stream:

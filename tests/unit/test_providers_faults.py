@@ -117,6 +117,7 @@ def test_aliases_of_a_configuration(tmp_path: Path) -> None:
 
 def test_metrics_of_a_host_that_says_little() -> None:
     assert _metrics(b"") == _metrics(b"-\n\n-\n-\n-\n\n")
+    assert _metrics(b"nan\n\ninf\n-1 1e400\n-5\n1e300\n") == _metrics(b"")
     found = _metrics(b"0.5 0 0 1/2 3\n\n4\n100 50\n12.5 9\n1000 400\n")
     assert (found.load, found.cores, found.memory_total, found.memory_available) == (0.5, 4, 102400, 51200)
     assert (found.uptime, found.disk_total, found.disk_free) == (12.5, 1024000, 409600)
