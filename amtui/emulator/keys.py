@@ -168,8 +168,6 @@ def tmux_name(key: str) -> str | None:
     if parsed is None:
         return None
     base, modifiers = parsed
-    if base == "Tab" and modifiers & SHIFT:
-        base, modifiers = "BTab", modifiers & ~SHIFT
     return "".join(f"{letter}-" for letter, bit in _LETTERS.items() if modifiers & bit) + base
 
 
@@ -192,9 +190,9 @@ def bytes_of(key: Key, modes: Modes) -> bytes | None:
     if base in _KEYPAD:
         return _keypad(base, modifiers, modes)
     if base == "BTab":
+        if not modifiers & CTRL:
+            return _with_alt(modifiers, b"\x1b[Z")
         base, modifiers = "Tab", modifiers | SHIFT
-    if base == "Tab" and modifiers & SHIFT and not modifiers & CTRL:
-        return _with_alt(modifiers, b"\x1b[Z")
     if base in _CODES:
         return _coded(base, modifiers, modes)
     if len(base) == 1:
@@ -222,12 +220,13 @@ def _coded(base: str, modifiers: int, modes: Modes) -> bytes:
     code = _CODES[base]
     if base == "Space" and modifiers & CTRL and not modifiers & SHIFT:
         return _with_alt(modifiers, b"\0")
-    if modes.modify_other_keys and modifiers & (SHIFT | CTRL) and (base, modifiers) != ("Space", SHIFT):
-        return _extended(code, modifiers)
-    if base == "BSpace" and modifiers & CTRL:
-        code = 8
-    elif base == "Space" and modifiers & CTRL:
-        code = 0
+    control = bool(modifiers & CTRL)
+    if modes.modify_other_keys and modifiers & (SHIFT | CTRL):
+        return _extended(64 if base == "Space" and control else code, modifiers)
+    if base == "Tab" and modifiers & SHIFT and not control:
+        return _with_alt(modifiers, b"\x1b[Z")
+    if control and base in ("BSpace", "Space"):
+        code = 8 if base == "BSpace" else 0
     return _with_alt(modifiers, bytes([code]))
 
 
@@ -237,6 +236,8 @@ def _typed(char: str, modifiers: int, modes: Modes) -> bytes | None:
         char = char.upper()
     if not modifiers & CTRL:
         return _with_alt(modifiers, char.encode("utf-8", "ignore")) if char >= " " else None
+    if char > "\x7f":
+        return _with_alt(modifiers, char.encode("utf-8", "ignore"))
     code = _control_code(char)
     if modes.modify_other_keys and (modifiers & SHIFT or code is None or char in _CONTROL):
         # tmux makes a control code of the character first and spells that as its capital
@@ -287,7 +288,7 @@ def _from_textual(key: str, character: str | None) -> Key | None:
             return None  # super, hyper: terminals without the kitty protocol have no bytes for them
         modifiers |= _MODIFIERS[name]
     if base in _TEXTUAL:
-        return Key(_TEXTUAL[base], modifiers)
+        return _pressed(_TEXTUAL[base], modifiers)
     if character and len(character) == 1 and character.isprintable() and not modifiers & ~SHIFT:
         return Key(character)
     char = _character(base)
@@ -296,6 +297,13 @@ def _from_textual(key: str, character: str | None) -> Key | None:
     if modifiers & CTRL and not modifiers & SHIFT and char == " ":
         return Key("Space", modifiers)
     return Key(char, modifiers)
+
+
+def _pressed(base: str, modifiers: int) -> Key:
+    """Shift+Tab is a key of its own, and shift held while typing a space means nothing."""
+    if base == "Tab" and modifiers & SHIFT and not modifiers & CTRL:
+        return Key("BTab", modifiers & ~SHIFT)
+    return Key(base, 0 if (base, modifiers) == ("Space", SHIFT) else modifiers)
 
 
 def _character(name: str) -> str | None:

@@ -62,6 +62,8 @@ _REQUIRED: Final = 19
 """Values that every helper sends; the ones after it may be missing."""
 _LARGEST: Final = 2000
 _ESCAPED: Final = re.compile(rb"\\(?:([0-7]{3})|(\\))")
+_CAPTURED_SGR: Final = re.compile(rb"\x1b\[[0-9;:]*m")
+_OVERLINE: Final = re.compile(rb"(?<![0-9:])5:3(?![0-9:])")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,9 +147,14 @@ def parse_rows(lines: Sequence[bytes], columns: int) -> list[Row]:
     for line in lines:
         screen.rows = [screen._blank()]
         screen.cursor.x = 0
-        stream.feed(line.replace(b"\n", b""))
+        stream.feed(_CAPTURED_SGR.sub(_overline, line.replace(b"\n", b"")))
         out.append(screen.rows[0])
     return out
+
+
+def _overline(found: re.Match[bytes]) -> bytes:
+    """tmux 3.3a captures overline, SGR 53, as `5:3`, by the rule for underline styles."""
+    return _OVERLINE.sub(b"53", found[0])
 
 
 def unescape(data: bytes) -> bytes:
