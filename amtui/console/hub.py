@@ -6,39 +6,54 @@ A view gets a handle. A view handle has no way to type, paste or resize: authori
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Callable
-from typing import Literal, overload
+from typing import Final, Literal, overload
+from weakref import WeakKeyDictionary
 
+from amtui.console.lines import Lines
 from amtui.console.server import HISTORY_LIMIT
-from amtui.console.session import ConsoleStatus, Session, Timing
+from amtui.console.session import ConsoleStatus, Link, Session, Timing
 from amtui.console.tail import Tail
 from amtui.emulator import Screen
 from amtui.errors import AmtuiError
 from amtui.model import MAIN_CONSOLE, Authority
-from amtui.providers.base import Place
+from amtui.providers.base import Place, Provider
 
+_log: Final = logging.getLogger(__name__)
 Key = tuple[str, str, str]
 
 
 class _Followed:
     """A session, its tail and who looks at it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, lines: Lines) -> None:
         self.session = session
-        self.tail = Tail(session)
+        self.tail = Tail(session, lines)
         self.handles: set[ConsoleHandle] = set()
         self.task = asyncio.ensure_future(self.tail.run())
+        self.task.add_done_callback(self._over)
 
     def looked_at(self) -> None:
-        self.tail.want(any(handle.visible for handle in self.handles))
-        if any(isinstance(handle, TypingHandle) for handle in self.handles):
-            self.tail.typing.set()
+        """Handles came, went, were shown or hidden."""
+        self.tail.want(
+            seen=any(handle.visible for handle in self.handles),
+            typing=any(isinstance(handle, TypingHandle) for handle in self.handles),
+        )
 
     async def close(self) -> None:
+        """End it, with everything it runs on any host."""
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a console session failed", exc_info=error)
+            self.session.set_link(
+                Link.STALE, f"amtui made a mistake here ({type(error).__name__}); reopen the console"
+            )
 
 
 class ConsoleHandle:
@@ -130,6 +145,7 @@ class Hub:
         self._timing = timing or Timing()
         self._history = history
         self._followed: dict[Key, _Followed] = {}
+        self._lines: WeakKeyDictionary[Provider, dict[str, Lines]] = WeakKeyDictionary()
         self._owner = secrets.token_hex(6)
         self._closed = False
 
@@ -161,12 +177,18 @@ class Hub:
                 history=self._history,
                 owner=self._owner,
             )
-            followed = self._followed[key] = _Followed(session)
+            followed = self._followed[key] = _Followed(session, self._lines_to(place))
         kind = TypingHandle if authority is Authority.TYPE else ConsoleHandle
         handle = kind(self, key, followed)
         followed.handles.add(handle)
         followed.looked_at()
         return handle
+
+    def _lines_to(self, place: Place) -> Lines:
+        lines = self._lines.setdefault(place.provider, {})
+        if place.host_id not in lines:
+            lines[place.host_id] = Lines(place.provider.limits.max_parallel_exec)
+        return lines[place.host_id]
 
     async def released(self, key: Key, handle: ConsoleHandle) -> None:
         """A handle is over."""

@@ -99,6 +99,8 @@ class Timing:
     stale: float = 20.0
     gone: float = 5.0
     """Between two looks whether a console that ended is back."""
+    brisk: float = 1.0
+    """Between two looks where no request may rest on the host."""
     echo: float = 0.04
     """How long an exec that carries keys waits for their echo (L1)."""
     owner: int = 60

@@ -9,18 +9,25 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Final
 
 from amtui.console import helper
 from amtui.console.input import Batch
+from amtui.console.lines import Lines
 from amtui.console.protocol import BeatFrame, FailureFrame, Frame, FrameReader
 from amtui.console.session import Link, Session
-from amtui.errors import AmtuiError, NotFound, StreamBroken, Unreachable
+from amtui.errors import AmtuiError, CapacityUnavailable, NotFound, StreamBroken
 from amtui.providers.base import Cap, Command, ExecStream, Exit, Output, Purpose
 
 IN_FLIGHT: Final = 4
 """Requests with keys that may be under way at once; each repeats everything unacknowledged."""
+_PATIENCE: Final = 3.0
+"""Seconds that a console which is typed into waits for the place of one that is only watched."""
+_STEADY: Final = 5.0
+"""A connection that lasted so many seconds was a good one."""
+_TRIES: Final = 3
+"""Streams that break at once, one after another, before polling is tried."""
 DUPLEX: Final = Cap.STREAM | Cap.STDIN | Cap.BINARY_OUTPUT
 
 
@@ -70,12 +77,23 @@ async def follow_polls(session: Session) -> None:
     cap = session.place.provider.limits.exec_cap
     wait = session.timing.poll if cap is None else max(1, min(session.timing.poll, int(cap) - 3))
     while True:
-        assert session.position is not None
-        at = session.position
-        words = (str(at.generation), str(at.offset), str(wait), str(min(wait, session.timing.beat)))
-        for frame in await session.ask("poll", *words, wait=float(wait)):
-            await _take(session, frame)
-        await session.room()
+        await _poll(session, wait)
+
+
+async def follow_briskly(session: Session, until: Callable[[], bool]) -> None:
+    """L1 where no request may rest on the host: look every second, until `until()` says there is room."""
+    while not until():
+        await _poll(session, 0)
+        await asyncio.sleep(session.timing.brisk)
+
+
+async def _poll(session: Session, wait: int) -> None:
+    assert session.position is not None
+    at = session.position
+    words = (str(at.generation), str(at.offset), str(wait), str(min(wait, session.timing.beat) or 1))
+    for frame in await session.ask("poll", *words, wait=float(wait)):
+        await _take(session, frame)
+    await session.room()
 
 
 async def _take(session: Session, frame: Frame) -> None:
@@ -97,7 +115,7 @@ class KeyChannel:
     def open(self) -> bool:
         return self._stream is not None
 
-    async def run(self, _: Session) -> None:
+    async def run(self) -> None:
         """Keep the channel open until something breaks it, then raise that."""
         command = _command(self._session, "duplex")
         place = self._session.place
@@ -257,89 +275,104 @@ class Typist:
         self._failures += 1
 
 
-@asynccontextmanager
-async def _beside(*works: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    tasks = [asyncio.ensure_future(work()) for work in works]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 class Tail:
     """Keeps a session in step with its console for as long as anybody looks."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, lines: Lines) -> None:
         self.session = session
         self.typist = Typist(session)
-        self.wanted = asyncio.Event()
-        """Set while somebody sees the console: a hidden one costs nothing."""
-        self.typing = asyncio.Event()
-        """Set once somebody may type."""
-        self._failures = 0
-        self._refused_level = False
+        self._lines = lines
+        self._seen = False
+        self._typing = False
+        self._outranked = False
         self._changed = asyncio.Event()
+        self._failures = 0
+        self._narrow = False
+        """Streams keep breaking here: poll instead."""
+
+    def want(self, *, seen: bool, typing: bool) -> None:
+        """Whether somebody sees the console (a hidden one costs nothing), and whether somebody may type."""
+        self._seen, self._typing = seen, typing
+        self._outranked = self._outranked and not typing
+        self._changed.set()
 
     async def run(self) -> None:
-        """Until cancelled: feed, type, follow."""
-        beside = (self.session.run_feed, self.typist.run, self._keep_channel, self._keep_size, self._heal)
-        async with _beside(*beside):
+        """Until cancelled: feed, type, follow. What it raises is a mistake of ours."""
+        async with asyncio.TaskGroup() as beside:
+            works = (self.session.run_feed, self.typist.run, self._keep_channel, self._keep_size, self._heal)
+            for work in works:
+                beside.create_task(work())
             while True:
-                await self.wanted.wait()
+                await self._until(lambda: self._seen)
                 await self._once()
 
+    async def _until(self, true: Callable[[], bool]) -> None:
+        while not true():
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _while(self, true: Callable[[], bool], work: Awaitable[None]) -> None:
+        """Do `work` for as long as `true()` holds; what it raises is raised."""
+        task = asyncio.ensure_future(work)
+        end = asyncio.ensure_future(self._until(lambda: not true()))
+        try:
+            await asyncio.wait({task, end}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                task.result()
+        finally:
+            for one in (task, end):
+                one.cancel()
+            await asyncio.gather(task, end, return_exceptions=True)
+
     async def _once(self) -> None:
+        """One connection, from attach to whatever ends it."""
         session = self.session
         began = session.clock()
         try:
             await session.attach()
-            session.note(level="L1" if self._refused_level else best_level(session))
-            await self._while_wanted(follow_stream if session.status.level == "L3" else follow_polls)
+            patience = _PATIENCE if self._typing else 0.0
+            resting = await self._lines.take(
+                self, None if self._typing else self._step_back, patience=patience
+            )
+            wide = resting and not self._narrow and best_level(session) == "L3"
+            session.note(level="L3" if wide else "L1")
+            if wide:
+                await self._while(lambda: self._seen and not self._outranked, follow_stream(session))
+            elif resting:
+                await self._while(lambda: self._seen and not self._outranked, follow_polls(session))
+            else:
+                await self._while(lambda: self._seen, follow_briskly(session, self._room))
         except NotFound as error:
             session.end(error.message)
+            self._lines.give(self)
             await asyncio.sleep(session.timing.gone)
         except (AmtuiError, TimeoutError, OSError) as error:
-            if session.clock() - began > 5.0:
+            if session.clock() - began > _STEADY:
                 self._failures = 0
+            self._lines.give(self)
             await self._failed(error)
-
-    async def _while_wanted(self, follow: Callable[[Session], Awaitable[None]]) -> None:
-        task = asyncio.ensure_future(follow(self.session))
-        hidden = asyncio.ensure_future(self._hidden())
-        try:
-            await asyncio.wait({task, hidden}, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                task.result()
         finally:
-            for one in (task, hidden):
-                one.cancel()
-            await asyncio.gather(task, hidden, return_exceptions=True)
+            self._lines.give(self)
 
-    async def _hidden(self) -> None:
-        while self.wanted.is_set():
-            self._changed.clear()
-            await self._changed.wait()
-
-    def want(self, wanted: bool) -> None:
-        """Somebody sees the console, or nobody does."""
-        if wanted:
-            self.wanted.set()
-        else:
-            self.wanted.clear()
+    def _step_back(self) -> None:
+        """Somebody types into another console of this host and needs our place."""
+        self._outranked = True
         self._changed.set()
+
+    def _room(self) -> bool:
+        """Leave brisk polling when a place is free, or when this console is typed into now."""
+        if self._lines.free:
+            self._outranked = False
+        return self._lines.free
 
     async def _failed(self, error: Exception) -> None:
         session = self.session
         steps = session.timing.backoff
         reason = error.message if isinstance(error, AmtuiError) else "no answer in time"
-        if (
-            isinstance(error, StreamBroken | Unreachable)
-            and session.status.level == "L3"
-            and self._failures >= 3
-        ):
-            self._refused_level = not self._refused_level  # a stream that keeps breaking: try the other way
+        if isinstance(error, CapacityUnavailable):
+            self._narrow = True  # the substrate has fewer places than it says
+        elif isinstance(error, StreamBroken) and self._failures >= _TRIES:
+            self._narrow = not self._narrow  # try the other way
         old = session.clock() - session.heard > session.timing.stale
         session.set_link(Link.STALE if old else Link.RECONNECTING, reason)
         await asyncio.sleep(steps[min(self._failures, len(steps) - 1)])
@@ -356,20 +389,22 @@ class Tail:
                 await self.session.heal()
 
     async def _keep_channel(self) -> None:
-        """Hold a duplex channel for keys while somebody may type and the substrate has one."""
+        """Hold a duplex channel for keys while somebody may type and the substrate has one and room for it."""
         session = self.session
         failures = 0
-        while True:
-            await self.typing.wait()
-            await self.wanted.wait()
-            if DUPLEX not in session.place.provider.caps:
-                return
-            channel = self.typist.channel = KeyChannel(session)
+        while DUPLEX in session.place.provider.caps:
+            await self._until(lambda: self._seen and self._typing)
+            channel = KeyChannel(session)
             began = session.clock()
-            with suppress(AmtuiError, TimeoutError, OSError):
-                await helper.ensure_installed(session.place)
-                await self._while_wanted(channel.run)
-            self.typist.channel = None
-            failures = 0 if session.clock() - began > 5.0 else failures + 1
+            if await self._lines.take(channel, None, patience=_PATIENCE):
+                try:
+                    self.typist.channel = channel
+                    with suppress(AmtuiError, TimeoutError, OSError):
+                        await helper.ensure_installed(session.place)
+                        await self._while(lambda: self._seen and self._typing, channel.run())
+                finally:
+                    self.typist.channel = None
+                    self._lines.give(channel)
+            failures = 0 if session.clock() - began > _STEADY else failures + 1
             steps = session.timing.backoff
             await asyncio.sleep(steps[min(failures, len(steps) - 1)])

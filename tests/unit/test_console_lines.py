@@ -1,0 +1,44 @@
+"""Places for resting requests: reserved ones stay free, who types comes before who watches."""
+
+from __future__ import annotations
+
+import asyncio
+
+from amtui.console.lines import RESERVED, Lines
+
+
+async def test_short_requests_always_find_room() -> None:
+    lines = Lines(RESERVED + 2)
+    assert await lines.take("a", None)
+    assert lines.free
+    assert await lines.take("b", None)
+    assert not lines.free
+    assert not await lines.take("c", None)
+    lines.give("a")
+    lines.give("a")
+    assert await lines.take("c", None)
+
+
+async def test_there_is_always_one_place() -> None:
+    assert await Lines(1).take("a", None)
+
+
+async def test_who_types_gets_the_place_of_who_watches() -> None:
+    lines = Lines(RESERVED + 1)
+    asked = asyncio.Event()
+
+    async def watcher() -> None:
+        await asked.wait()
+        lines.give("watcher")
+
+    assert await lines.take("watcher", asked.set)
+    task = asyncio.create_task(watcher())
+    assert await lines.take("typist", None, patience=5.0)
+    await task
+    assert not await lines.take("watcher", asked.set)
+
+
+async def test_nobody_waits_for_ever() -> None:
+    lines = Lines(RESERVED + 1)
+    assert await lines.take("stubborn", lambda: None)
+    assert not await lines.take("typist", None, patience=0.01)
