@@ -77,6 +77,7 @@ def unasked(operator: Operator, name: str) -> None:
     assert "needs-you" not in later
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("runtime", ["claude", "codex"])
 def test_a_real_agent_on_this_computer(
@@ -93,6 +94,7 @@ def test_a_real_agent_on_this_computer(
     record(f"new --on local --agent {runtime}: deploy to usable prompt", "no dialog", f"{took:.1f} s", True)
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("runtime", ["claude", "codex"])
 def test_a_real_agent_over_ssh(

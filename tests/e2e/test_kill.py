@@ -50,6 +50,7 @@ def test_killed_at_a_phase_boundary(operator: Operator, phase: str) -> None:
     assert all(counted.get(each, 1) == 1 for each in before), f"redone: {counted}"
 
 
+@pytest.mark.prove
 def test_a_job_in_flight_is_adopted(operator: Operator, model: ModelServer, secret: str) -> None:
     """The courier dies while npm installs; npm goes on and the next courier follows it to its end."""
     operator.env["T_KEY"] = secret
