@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from amtui.emulator.cells import DEFAULT, Row
+from amtui.emulator.cells import DEFAULT, OVERLINE, Attr, Row
 from amtui.emulator.editing import Editing
 from amtui.emulator.tokens import LINE_DRAWING
 from amtui.emulator.width import NARROW, WIDE, ZWJ, width
@@ -96,7 +96,7 @@ class Drawing(Editing):
     def _draw_narrow(self, text: str) -> None:
         """Characters of one cell each, whatever the modes."""
         modes, cursor, columns, attr = self.modes, self.cursor, self.columns, self.cursor.attr
-        if modes.insert or self.joining:
+        if modes.insert or self.joining or (attr.underline_colour is not None and not modes.wrap):
             for char in text:
                 self._draw_cell(char, 1)
             return
@@ -174,7 +174,11 @@ class Drawing(Editing):
         row, x = self.rows[cursor.y], cursor.x
         if row.wide:
             _overwrite(row, x, cells)
-        if row.version or char != " " or cursor.attr != DEFAULT:  # a blank onto nothing leaves a line unused
+        if not modes.insert and _looks_written(row, x, char, cursor.attr):
+            pass
+        elif (
+            row.version or char != " " or cursor.attr != DEFAULT
+        ):  # a blank onto nothing leaves a line unused
             row.chars[x] = char
             row.attrs[x] = cursor.attr
             row.version += 1
@@ -198,6 +202,17 @@ class Drawing(Editing):
         row.chars[x] = joined
         row.wide = True
         row.version += 1
+
+
+def _looks_written(row: Row, x: int, char: str, attr: Attr) -> bool:
+    """tmux does not write a cell that it takes to hold this already, and it forgets to compare the colour of
+    underlines (screen_write_cell, "If no change, do not draw")."""
+    if attr.underline_colour is None or attr.underline > 1 or attr.flags & OVERLINE or not char.isascii():
+        return False
+    old = row.attrs[x]
+    if isinstance(old.fg, tuple) or isinstance(old.bg, tuple) or old.underline_colour is not None:
+        return False
+    return row.chars[x] == char and old == attr._replace(underline_colour=None, link=old.link)
 
 
 def _blank_cell(row: Row, x: int) -> None:
