@@ -15,7 +15,8 @@ from weakref import WeakKeyDictionary
 
 from amtui.console.lines import Lines
 from amtui.console.server import HISTORY_LIMIT
-from amtui.console.session import ConsoleStatus, Link, Session, Timing
+from amtui.console.session import Session
+from amtui.console.status import ConsoleStatus, Link, Timing
 from amtui.console.tail import Tail
 from amtui.emulator import Screen
 from amtui.errors import AmtuiError
@@ -101,7 +102,7 @@ class ConsoleHandle:
         Rows are named by the screen's absolute numbers. Returns the number of the oldest row there is now; where
         output was lost a row `— output not kept —` stands. Raises what exec raises.
         """
-        return await self._session.history(first, count)
+        return await self._session.history(first)
 
     async def release(self) -> None:
         """This view is over; the last one ends the session."""

@@ -10,11 +10,11 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Final
 
 from amtui.console import helper
 from amtui.console.input import Outbox
+from amtui.console.lookback import Lookback
 from amtui.console.protocol import (
     AckFrame,
     BeatFrame,
@@ -26,9 +26,10 @@ from amtui.console.protocol import (
     StateFrame,
     merge,
 )
-from amtui.console.scrollback import Fetched, join_by_content, join_numbered, read, settle, trimmed
-from amtui.emulator import Row, Screen, Stream
-from amtui.emulator.snapshot import BadSnapshot, load_snapshot
+from amtui.console.scrollback import Fetched, read
+from amtui.console.status import ConsoleStatus, Link, Timing
+from amtui.emulator import Screen, Stream
+from amtui.emulator.snapshot import BadSnapshot
 from amtui.errors import AmtuiError, NotFound, ProtocolError
 from amtui.providers.base import Place
 
@@ -40,72 +41,6 @@ CHUNK_WAIT: Final = 64 << 10
 """Unfed bytes at which the reader stops reading."""
 _AMID: Final = 0.05
 """Output within so many seconds of a snapshot means that it was taken amid output."""
-_VERIFY: Final = 20
-"""Rows of ours that are fetched again to see whether numbers still agree."""
-_JOINS: Final = 3
-"""Attempts to join history while output goes on."""
-
-
-class Link(StrEnum):
-    """How far what is shown can be trusted."""
-
-    CONNECTING = "connecting"
-    LIVE = "live"
-    RECONNECTING = "reconnecting"
-    STALE = "stale"
-    """No answer for a while; the picture is old, still trying."""
-    DEAD = "dead"
-    """The program has exited; its last screen stands."""
-    ENDED = "ended"
-    """There is no such console any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConsoleStatus:
-    """What a view shows beside the screen. Times are seconds of the hub's clock."""
-
-    link: Link = Link.CONNECTING
-    detail: str = ""
-    """Why the link is as it is, safe for a terminal."""
-    level: str = ""
-    """`L3` duplex or `L1` exec only."""
-    rtt: float | None = None
-    since: float = 0.0
-    """When `link` became what it is."""
-    columns: int = 80
-    rows: int = 24
-    size_owner: str = ""
-    """Who sized the console: empty, `me`, or another client's name."""
-    unacked: int = 0
-    """Bytes typed and not yet known to be accepted."""
-    generation: int = 0
-    refused: bytes = b""
-    """Keys that no program got, to be shown, never typed again."""
-    refusal: str = ""
-    """Why: dead, restarted, new-server."""
-    exit_status: str = ""
-    """Of a dead program, as tmux gives it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Periods in seconds; tests shorten them."""
-
-    poll: int = 50
-    beat: int = 15
-    deadline: float = 15.0
-    """For a request that should answer at once."""
-    backoff: tuple[float, ...] = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)
-    stale: float = 20.0
-    gone: float = 5.0
-    """Between two looks whether a console that ended is back."""
-    brisk: float = 1.0
-    """Between two looks where no request may rest on the host."""
-    echo: float = 0.04
-    """How long an exec that carries keys waits for their echo (L1)."""
-    owner: int = 60
-    """How long the last typist keeps the right to size the console."""
-    heal: float = 0.3
 
 
 @dataclass(slots=True)
@@ -147,6 +82,7 @@ class Session:
         self.timing = timing
         self.screen = Screen(columns=80, lines=24, history=history)
         self.stream = Stream(self.screen)
+        self.lookback = Lookback(self.screen, self._fetch, lambda: self.position)
         self.outbox = Outbox()
         self.owner = owner
         """Name under which this process sizes consoles."""
@@ -175,12 +111,7 @@ class Session:
         self.fed = clock()
         self._loaded = float("-inf")
         self._healing = False
-        self.held: list[Row] = []
-        """Rows seen before a snapshot that skipped output at tmux's history limit."""
-        self._joined: Position | None = None
-        """Where we stood when everything tmux holds was joined: until output comes there is nothing older."""
         self._poison: AmtuiError | None = None
-        self._looking_back = asyncio.Lock()
         self._fresh = asyncio.Event()
         """Set once a snapshot was loaded."""
 
@@ -268,6 +199,7 @@ class Session:
 
     def _state(self, state: StateFrame) -> None:
         self.state = state
+        self.lookback.limit = state.history_limit
         if state.program != self.program:
             old, self.program = self.program, state.program
             if old is not None and not self.outbox.idle:
@@ -350,54 +282,18 @@ class Session:
                 self.tell()
 
     def _load(self, snapshot: bytes) -> None:
-        """Show a snapshot. Rows that tmux may no longer number as we do are held for joining by content."""
-        history = self.screen.history
-        columns, limit = self.screen.columns, self.state.history_limit if self.state else 0
-        before = [] if self.held else list(history)
-        sure = not trimmed(history.next - history.base, limit)  # at the limit equal sizes prove nothing
         try:
-            state = load_snapshot(self.screen, self.stream, snapshot, keep_history=sure)
+            self.lookback.load(self.stream, snapshot)
         except BadSnapshot as error:
             self._poison = ProtocolError(f"the console helper sent {error}", op="console")
             return
         self._loaded = float("-inf") if self._healing else self.clock()
-        if columns != self.screen.columns:
-            self.held.clear()  # tmux wrapped every row anew
-            history.restart(state.history_size)
-        elif before and not len(history) and trimmed(state.history_size, limit):
-            self.held = before
 
-    # ---- history
-
-    async def history(self, first: int, count: int) -> int:
+    async def history(self, first: int) -> int:
         """See `ConsoleHandle.history`."""
-        async with self._looking_back:
-            screen, history = self.screen, self.screen.history
-            wanted = max(history.base, first)
-            nothing = not self.held and (wanted >= history.first or self._joined == self.position)
-            if screen.alternate or nothing:
-                return history.first
-            size = history.next - history.base
-            dropped = self.state is None or trimmed(size, self.state.history_limit)
-            if self.held or dropped or not await self._join_page(wanted - history.base):
-                await self._join_all()
-            self.tell()
-            return history.first
-
-    async def _join_page(self, first: int) -> bool:
-        history = self.screen.history
-        fetched = await self._fetch(first, history.first - history.base - first + _VERIFY)
-        return join_numbered(self.screen, fetched)
-
-    async def _join_all(self) -> None:
-        for _ in range(_JOINS):
-            self._joined = self.position
-            fetched = await self._fetch(0, 1 << 30)
-            if join_by_content(self.screen, fetched, self.held):
-                break
-        else:
-            settle(self.screen, fetched, self.held)
-        self.held = []
+        oldest = await self.lookback.reach(first)
+        self.tell()
+        return oldest
 
     async def _fetch(self, first: int, count: int) -> Fetched:
         frames = await self.ask("history", str(first), str(count), wait=10.0)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from amtui.console import server
 from amtui.console.hub import ConsoleHandle, Hub
-from amtui.console.session import Timing
+from amtui.console.status import Timing
 from amtui.emulator import Screen, Stream, load_snapshot
 from amtui.emulator.snapshot import SNAPSHOT_FORMAT
 from amtui.model import MAIN_CONSOLE

@@ -13,7 +13,7 @@ from console_rig import PROVE, hub, rig, size, text, until
 from faults import FaultyProvider
 
 from amtui.console import server
-from amtui.console.session import Link
+from amtui.console.status import Link
 from amtui.model import MAIN_CONSOLE, Authority
 from amtui.providers.base import Cap
 

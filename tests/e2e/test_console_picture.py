@@ -16,7 +16,7 @@ from faults import FaultyProvider
 
 from amtui.console import server
 from amtui.console.hub import ConsoleHandle
-from amtui.console.session import Link
+from amtui.console.status import Link
 from amtui.model import MAIN_CONSOLE, Authority
 from amtui.providers.base import Cap
 
