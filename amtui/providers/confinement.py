@@ -67,6 +67,11 @@ _ETC: Final = (
 )
 
 
+# What root may write in a new /proc without any capability, and with it command the kernel of the whole computer:
+# core_pattern alone names a program that runs outside. bwrap covers these only where it believes it may write.
+_PROC: Final = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "driver", "mtrr", "dynamic_debug")
+
+
 def confine(
     argv: Sequence[str],
     *,
@@ -124,6 +129,12 @@ def _uncovers(path: str, home: str) -> None:
             f"{path} holds your own home or amtui's state, so an agent there could not be confined",
             "give a project directory inside it as --workdir",
         )
+
+
+def _proc_covers() -> list[str]:
+    """Options that make the kernel's switches read-only; only root's agents could reach them."""
+    covers = [f"/proc/{name}" for name in _PROC] if os.geteuid() == 0 else []
+    return [word for path in covers for word in ("--ro-bind-try", path, path)]
 
 
 def _system_paths() -> list[str]:

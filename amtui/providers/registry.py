@@ -129,6 +129,18 @@ class Providers:
             self._ready.add((worker.substrate, folder))
         return place
 
+    async def accept_host_key(self, line: str) -> None:
+        """Put the `line` of a `HostKeyUnknown` on file, after the operator compared its fingerprint.
+
+        Raises `Refused` for a line that no host showed to this process.
+        """
+        from amtui.providers.ssh import SshProvider
+
+        provider = self._made.get("ssh")
+        if not isinstance(provider, SshProvider):
+            raise Refused("no ssh host has shown a key yet", "connect first")
+        await provider.accept_host_key(line)
+
     async def aclose(self) -> None:
         """Close every adapter that was made."""
         made, self._made = list(self._made.values()), {}

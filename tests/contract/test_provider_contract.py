@@ -215,7 +215,7 @@ async def test_output_is_bounded_and_said_to_be(lab: Lab) -> None:
 
 
 async def test_a_background_child_does_not_hold_an_exec(lab: Lab, mark: str) -> None:
-    done = await lab.sh("sleep 300 & echo said", mark, timeout=30)
+    done = await lab.sh("sleep 300 & echo said", env={"MARK": mark}, timeout=30)
     assert done.stdout == b"said\n"
     assert done.ok
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import asyncssh
 import pytest
@@ -28,6 +29,7 @@ from amtui.errors import (
 )
 from amtui.model import HostState
 from amtui.providers.base import Command, Output
+from amtui.providers.registry import Providers
 from amtui.providers.ssh import SshProvider
 
 HELLO = Command(argv=["echo", "hello"])
@@ -113,6 +115,19 @@ async def test_a_new_known_hosts_file_is_private(
     await ssh.accept_host_key(caught.value.line)
     assert fresh.stat().st_mode & 0o777 == 0o600
     assert await says_hello(ssh, "fresh")
+
+
+async def test_the_registry_passes_an_accepted_key_on(sshd: SshWorld, tmp_path: Path) -> None:
+    sshd.known_hosts.write_text("")
+    providers = Providers(SimpleNamespace(machines=tmp_path / "m"), environ=sshd.environ)  # type: ignore[arg-type]
+    with pytest.raises(Refused):
+        await providers.accept_host_key("box ssh-ed25519 AAAA")
+    ssh = providers.get("ssh:box")
+    with pytest.raises(HostKeyUnknown) as caught:
+        await ssh.exec("box", HELLO)
+    await providers.accept_host_key(caught.value.line)
+    assert (await ssh.exec("box", HELLO)).ok
+    await providers.aclose()
 
 
 async def test_only_a_line_that_was_shown_is_accepted(
