@@ -95,7 +95,7 @@ def confine(
     words += [] if terminal else ["--new-session"]
     words += ["--unshare-user-try", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     words += _system_paths()
-    words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm"]
+    words += ["--proc", "/proc", *_proc_covers(), "--dev", "/dev", "--tmpfs", "/dev/shm"]
     words += ["--tmpfs", "/tmp", "--tmpfs", "/run", "--tmpfs", "/var/tmp", "--symlink", "../run", "/var/run"]
     for path in dict.fromkeys(readonly):
         words += ["--ro-bind-try", os.path.realpath(path), path]
