@@ -38,7 +38,8 @@ from amtui.providers.dial import Dialer, SecretStore
 from amtui.providers.identities import Asker
 from amtui.providers.running import Running, checked, collect, leash
 from amtui.providers.sftp_files import SftpFiles
-from amtui.providers.ssh_link import STREAM_PATIENCE, Lane, Link, LinkLost, Links, SshRunning
+from amtui.providers.ssh_lane import Lane
+from amtui.providers.ssh_link import STREAM_PATIENCE, Link, LinkLost, Links, SshRunning
 
 _PROBE_TIMEOUT: Final = 20.0
 

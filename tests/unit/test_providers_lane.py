@@ -8,7 +8,7 @@ from amtui.errors import AmtuiError, NotFound, ProtocolError, StreamBroken, Unsu
 from amtui.providers.base import Command, ExecEvent, Exit, Output, Started
 from amtui.providers.exec_files import _parse
 from amtui.providers.running import Feed
-from amtui.providers.ssh_link import Lane
+from amtui.providers.ssh_lane import Lane
 
 STDERR = 1
 
