@@ -175,12 +175,11 @@ def _live_status(sections: list[_Section], clock: _Clock) -> StatusFile | None:
 
 
 def _alive(entry: dict[str, Any], words: tuple[str, ...], clock: _Clock) -> bool:
-    domain = entry.get("pidDomain")
+    started, domain = entry.get("startedAt"), entry.get("pidDomain")
+    if not isinstance(started, (int, float)) or started / 1000 < clock.started - 1:
+        return False  # of a program before the one in the pane, perhaps still on its way out
     if isinstance(domain, str) and clock.namespace not in ("", "-") and clock.namespace not in domain:
-        # Written inside a pid namespace of its own (bwrap): its number means nothing here. It belongs to what
-        # runs in the pane if it was started after the pane was.
-        started = entry.get("startedAt")
-        return isinstance(started, (int, float)) and started / 1000 >= clock.started - 1
+        return True  # written inside a pid namespace of its own (bwrap), where its number means nothing to us
     if len(words) != 3 or words[1] in ("-", "Z", "X"):
         return False
     return words[2] == "-" or entry.get("procStart") in (None, words[2])

@@ -71,7 +71,7 @@ AUTONOMY: Final[Mapping[str, Mapping[Autonomy, Grant]]] = {
             {"approval_policy": _CODEX_ASKS, "sandbox_mode": "read-only"},
         ),
         Autonomy.EDITS: Grant(
-            "works unasked in a sandbox that may write the working directory, asks to leave it",
+            "works unasked in a sandbox that may write the working directory, asks when it wants to leave that",
             {"approval_policy": _CODEX_ASKS, "sandbox_mode": "workspace-write"},
         ),
         Autonomy.FULL: Grant(

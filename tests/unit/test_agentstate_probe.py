@@ -57,6 +57,11 @@ def test_the_status_file_of_a_live_process_counts_and_that_of_a_dead_one_does_no
         assert parse_probe("claude", answer(section("session", session(), *words))).status_file is None
 
 
+def test_a_predecessor_on_its_way_out_does_not_speak_for_the_program_in_the_pane() -> None:
+    predecessor = section("session", session("idle", startedAt=900_000), "70", "S", "5000")
+    assert parse_probe("claude", answer(predecessor)).status_file is None
+
+
 def test_of_several_live_status_files_the_newest_counts() -> None:
     old = section("session", session("idle", at=1_001_000), "70", "S", "5000")
     new = section("session", session("waiting", waitingFor="permission prompt"), "77", "S", "5000")
