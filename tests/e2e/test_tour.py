@@ -114,12 +114,13 @@ def test_vim_in_the_console(terminal: Terminal, operator: Operator) -> None:
     else:
         terminal.type("vi -u NONE -c 'set showmode' note.txt")
         terminal.keys("Enter")
-        terminal.until("~", "note.txt")
+        terminal.until("~")
         terminal.type("iedited X")
         terminal.keys("Left", "BSpace", "Escape")
+        terminal.until("editedX")
         terminal.type(":wq")
         terminal.keys("Enter")
-        terminal.until("note.txt", absent="~\n")
+        terminal.until("vi -u NONE")
     terminal.keys("F12")
     terminal.until("i Type")
     name = operator.json("ls", "--cached")["workers"][0]["name"]
