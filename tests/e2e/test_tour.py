@@ -112,7 +112,7 @@ def test_vim_in_the_console(terminal: Terminal, operator: Operator) -> None:
         terminal.keys("Enter")
         terminal.until("closed")
     else:
-        terminal.type("vi -u NONE -c 'set showmode' note.txt")
+        terminal.type("vi -u NONE -N -c 'set backspace=2' note.txt")
         terminal.keys("Enter")
         terminal.until("~")
         terminal.type("iedited X")
