@@ -235,9 +235,8 @@ class _Bootstrap:
             await self._follow(spec)
             return
         if report.state is JobState.LOST and isinstance(spec.work, Shell):
-            await self.jobs.cancel(
-                spec.id
-            )  # its work may have outlived its supervisor: first that, then the check
+            # Its work may have outlived its supervisor: first that, then the check.
+            await self.jobs.cancel(spec.id)
         if not redo and (report.ok or not spec.proof) and await self._satisfied(spec):
             self._mark(spec, PhaseStatus.DONE if report.runs else PhaseStatus.SKIPPED)
             return

@@ -148,7 +148,7 @@ def small_plan(place: Place, *, fail: str = "") -> Plan:
     return Plan(WORKER, phases)
 
 
-QUICK = Rhythm(lease=4, beat=0.5, poll=1, idle=0.1)
+QUICK = Rhythm(lease=60, beat=0.5, poll=1, idle=0.1)
 
 
 async def drive(place: Place, seen: Seen, **words: Any) -> None:
@@ -318,6 +318,15 @@ async def test_a_worker_removed_meanwhile_ends_the_bootstrap(place: Place) -> No
     assert not Path(place.root).exists()
 
 
+async def test_a_log_longer_than_one_reply_comes_whole(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Jobs.follow.__kwdefaults__, "limit", 1000)
+    seen = Seen()
+    work = Shell("false", "head -c 20000 /dev/zero | tr '\\0' x")
+    steps = Plan(WORKER, (place_phase(WORKER, place), PhaseSpec("long", "Long", work)))
+    await run(steps, place, on_phase=seen.on_phase, on_log=seen.on_log)
+    assert seen.log["long"].count("x") == 20_000
+
+
 FULL = """
 import asyncio, sys
 from pathlib import Path
@@ -326,7 +335,7 @@ from amtui.bootstrap.phases import PhaseSpec, Plan, Shell, place_phase
 from amtui.bootstrap.runner import run
 from amtui.errors import DiskFull
 place = t.place_in(sys.argv[1])
-work = Shell('[ -e "$HOME/ok" ]', 'cat /dev/zero >"$HOME/fill" || exit 5; touch "$HOME/ok"')
+work = Shell('[ -e "$HOME/ok" ]', 'cat /dev/zero 2>/dev/null >"$HOME/fill" || exit 5; touch "$HOME/ok"')
 plan = Plan(t.WORKER, (place_phase(t.WORKER, place), PhaseSpec("fill", "Fill", work)))
 seen = t.Seen()
 try:

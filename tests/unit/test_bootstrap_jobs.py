@@ -145,6 +145,33 @@ def test_of_eight_starts_at_once_one_wins_and_the_work_is_done_once(host: Host) 
     assert mark.read_text() == "x\n"
 
 
+def test_the_work_begins_even_when_nobody_hears_that_it_did(host: Host) -> None:
+    folder = host.jobs / "tools"
+    folder.mkdir()
+    (folder / "script.1").write_text("echo hi")
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = ["supervise", str(host.jobs), "tools", "60", str(folder / "script.1")]
+    subprocess.run([host.sh, str(host.script), *words], stdout=writer, env=host.env, check=False)
+    os.close(writer)
+    assert host.follow("tools").ok
+
+
+def test_a_phase_is_lost_when_the_lock_is_anothers(host: Host) -> None:
+    (host.jobs / "tools").mkdir()
+    (host.jobs / "tools" / "status").write_text("running - - 1\n")
+    born = Path("/proc/self/stat").read_text().rpartition(") ")[2].split()[19]
+    os.symlink(f"{os.getpid()}:{born}:other", host.jobs / "lock")
+    assert host.follow("tools").state == "lost"
+
+
+def test_a_job_that_ran_into_a_full_disk_or_quota_is_told_apart(host: Host) -> None:
+    host.start("tools", "echo 'npm error ENOSPC: No space left on device, write'; exit 228")
+    assert host.finish("tools").why == "full"
+    host.start("quota", "echo 'write: Disk quota exceeded'; exit 1")
+    assert host.finish("quota").why == "full"
+
+
 def test_a_second_start_names_the_phase_that_runs(host: Host) -> None:
     host.start("tools", LONG)
     assert host.start("tools", LONG) == "busy tools"
@@ -199,6 +226,17 @@ def test_after_kill_9_of_the_work_itself_the_verdict_says_so(host: Host) -> None
 def test_a_lock_of_a_recycled_process_id_is_stale(host: Host) -> None:
     os.symlink(f"{os.getpid()}:1:tools", host.jobs / "lock")
     assert host.start("tools", "echo hi") == "started"
+    assert host.finish("tools").ok
+
+
+def test_a_lock_of_a_zombie_is_stale(host: Host) -> None:
+    child = subprocess.Popen(["sleep", "0"])
+    stat = Path(f"/proc/{child.pid}/stat")
+    until(lambda: stat.read_text().rpartition(") ")[2][0] == "Z")
+    born = stat.read_text().rpartition(") ")[2].split()[19]
+    os.symlink(f"{child.pid}:{born}:tools", host.jobs / "lock")
+    assert host.start("tools", "echo hi") == "started"
+    child.wait()
     assert host.finish("tools").ok
 
 
