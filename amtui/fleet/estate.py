@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from amtui.console.hub import ConsoleHandle, Hub
 
 Clock = Callable[[], float]
-AskSecret = Callable[[str, str], Awaitable[str | None]]
-"""(title, text) → what a person typed, or None."""
+AskSecret = Callable[[str], Awaitable[str | None]]
+"""Prompt in, what a person typed or None out."""
 
 
 class Estate:
@@ -45,11 +45,16 @@ class Estate:
         self.env = env
         self.clock = clock
         self.upstreams = Upstreams(config, paths)
-        self.providers = Providers(paths, config, secrets)
+        self.ask_secret: AskSecret | None = None
+        """How an adapter asks the operator for a passphrase; the front end that is in front sets it."""
+        self.providers = Providers(paths, config, secrets, ask=self._ask)
         self._hub: Hub | None = None
         self._places: dict[str, Place] = {}
         self.uids: dict[str, int] = {}
         """User id on the host by socket path."""
+
+    async def _ask(self, prompt: str) -> str | None:
+        return await self.ask_secret(prompt) if self.ask_secret is not None else None
 
     @classmethod
     def open(

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from amtui.agentstate import Evidence
     from amtui.fleet.estate import Estate
 
+_BRING = 'PATH="$PATH:$1"; export PATH; shift; exec "$@"'
+
 PATIENCE = 15.0
 """Seconds a look may take before it counts as not answered."""
 
@@ -20,6 +22,8 @@ PATIENCE = 15.0
 async def evidence(worker: Worker, place: Place, console: str = MAIN_CONSOLE) -> Evidence:
     """Everything the worker's host can say about the agent, gathered in one exec. Raises what exec raises."""
     argv = agentstate.probe_argv(place.root, place.socket, console, worker.runtime)
+    # A tmux that the bootstrap had to bring lies beside our own programs.
+    argv = ["/bin/sh", "-c", _BRING, "sh", place.bin, *argv]
     done = await place.exec(argv, timeout=PATIENCE, purpose=Purpose.PROBE)
     return agentstate.parse_probe(worker.runtime, done.stdout)
 

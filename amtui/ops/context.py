@@ -55,6 +55,7 @@ class Context:
         self.ask = ask
         self.terminal = terminal
         self.stdin = stdin
+        estate.ask_secret = self._passphrase
 
     @classmethod
     def open(
@@ -112,6 +113,15 @@ class Context:
         if self.read_only and authority is Authority.TYPE:
             raise Refused("typing is refused in read-only mode", "start amtui without --read-only to type")
         return await self.estate.open_console(name, console, authority)
+
+    async def _passphrase(self, prompt: str) -> str | None:
+        """An adapter wants a secret for this moment; nobody to ask is no answer."""
+        if self.ask is None:
+            return None
+        try:
+            return await self.ask(Question("secret", "passphrase", prompt))
+        except NeedsConfirmation:
+            return None
 
     async def confirm(self, question: Question) -> None:
         """Return if the person agrees (or said `--yes` before). Raises `NeedsConfirmation` otherwise."""

@@ -56,7 +56,8 @@ async def logs(ctx: Context, params: Logs) -> AsyncIterator[Yield]:
     async for line in read.follow(place, worker, source=params.source, live=params.follow, every=FOLLOW):
         text = f"{line.source:<10} {line.text.for_terminal()}\n"
         if params.follow:
-            yield Chunk(text.encode())
+            record = {"source": line.source, "number": line.number, "text": line.text.for_json()}
+            yield Chunk(text.encode(), record=record)
         else:
             lines.append((line.source, line.text))
     document = {
@@ -79,7 +80,7 @@ async def events(ctx: Context, params: Events) -> AsyncIterator[Yield]:
     names = {worker.id: worker.name for worker in store.workers()}
     while params.follow:
         for event in found:
-            yield Chunk((_line(event, names) + "\n").encode())
+            yield Chunk((_line(event, names) + "\n").encode(), record=msgspec.to_builtins(event))
         last = found[-1].id if found else 0
         found = []
         while not found:
