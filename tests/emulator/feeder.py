@@ -10,7 +10,8 @@ import select
 import sys
 import tty
 
-ANSWER = re.compile(rb"\x1b\[\d+;\d+R$")
+ANSWER = re.compile(rb"\x1b\[\d+;(\d+)R")
+QUESTION = b"\x1b[6n"
 PATIENCE = 5.0
 
 
@@ -21,15 +22,12 @@ def write(data: bytes) -> None:
         view = view[os.write(1, view[:65536]) :]
 
 
-def synchronised() -> bool:
-    """Whether tmux answered that it has read everything."""
-    write(b"\x1b[6n")
+def columns(count: int) -> list[int]:
+    """The columns, from 1, in tmux's answers to `count` questions; fewer if it does not answer."""
     received = b""
-    while select.select([0], [], [], PATIENCE)[0]:
+    while len(ANSWER.findall(received)) < count and select.select([0], [], [], PATIENCE)[0]:
         received += os.read(0, 65536)
-        if ANSWER.search(received):
-            return True
-    return False
+    return [int(column) for column in ANSWER.findall(received)]
 
 
 def main() -> None:
@@ -40,8 +38,11 @@ def main() -> None:
             while select.select([0], [], [], 0)[0]:
                 os.read(0, 65536)
             with open(line.rstrip("\n"), "rb") as file:
-                write(file.read())
-            acks.write("ok\n" if synchronised() else "lost\n")
+                data = file.read() + QUESTION
+            write(data)
+            count = data.count(QUESTION)
+            answers = columns(count)
+            acks.write(" ".join(map(str, answers if len(answers) == count else [])) + "\n")
             acks.flush()
 
 

@@ -114,14 +114,18 @@ class Pane:
         commands.unlink()
         acks.unlink()
 
-    def feed(self, data: bytes) -> None:
-        """Write `data` to the pane and wait until tmux has parsed it."""
+    def feed(self, data: bytes) -> list[int]:
+        """Write `data` to the pane and wait until tmux has parsed it.
+
+        Returns the cursor's column, from 0, at each `CSI 6 n` in it and at its end.
+        """
         path = self._directory / "in"
         path.write_bytes(data)
         self._commands.write(f"{path}\n")
         self._commands.flush()
-        answer = self._acks.readline()
-        assert answer == "ok\n", f"tmux did not answer after {data[-80:]!r}"
+        answers = self._acks.readline().split()
+        assert answers, f"tmux did not answer after {data[-80:]!r}"
+        return [int(column) - 1 for column in answers]
 
     def state(self) -> tuple[list[list[Glyph]], dict[str, str]]:
         """What the pane shows, and tmux's format values."""

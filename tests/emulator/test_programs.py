@@ -109,7 +109,7 @@ def test_vim(watched: Watched, tmp_path: Path) -> None:
         (("C-w", "w", "C-e", "C-e", "'dd"), "word2"),
         (("':%s/word/changed/", "Enter"), "changed"),
         (("u",), "change"),
-        (("':only | vsplit", "Enter"), "word"),
+        (("':only | vsplit", "Enter"), "colour"),
         (("':only | set list", "Enter"), "^I"),
     ]
     for keys, expected in steps:
