@@ -185,8 +185,7 @@ class Editing(State):
         x, y = self.cursor.x, self.cursor.y
         if not how:
             if x < self.columns:
-                row = self.rows[y]
-                if x or row.version or self.cursor.attr.bg is not None:
+                if self.rows[y].version or self.cursor.attr.bg is not None:
                     self._clear(y, x, self.columns)
         elif how == 1:
             self._clear(y, 0, min(x + 1, self.columns))
