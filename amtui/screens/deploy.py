@@ -160,7 +160,9 @@ class DeployScreen(AmtuiScreen):
         lines: list[list[Piece]] = [
             [(line, Style(bold=True))] for line in _folded(self.command(), self.size.width - 6)
         ]
-        lines += [[]] + [[(line, Style(dim=True))] for line in advice(values, self._offers)]
+        about = self._about_focused()
+        lines += [[], [(about, Style())]] if about else [[]]
+        lines += [[(line, Style(dim=True))] for line in advice(values, self._offers)]
         self.same.put(lines)
         if found:
             text = "; ".join(f"{name}: {what}" for name, what in found.items())
@@ -168,6 +170,19 @@ class DeployScreen(AmtuiScreen):
         else:
             self.status.say("ready to deploy", "good")
         self.refresh_bindings()
+
+    def _about_focused(self) -> str:
+        """What the field under the keyboard is for."""
+        field = (
+            next((f for f in self.focused.ancestors_with_self if isinstance(f, Field)), None)
+            if self.focused
+            else None
+        )
+        known = {p.name: p.arg.help for p in self.desk.operations.fields("new")}
+        return f"{field.field_name}: {known.get(field.field_name, '')}" if field is not None else ""
+
+    def on_descendant_focus(self) -> None:
+        self._check()
 
     def on_field_changed(self, event: Field.Changed) -> None:
         self._check()

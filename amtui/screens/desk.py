@@ -182,7 +182,8 @@ class Desk(App[None], inherit_bindings=False):
             from amtui.screens.text import TextScreen
 
             self.push_screen(TextScreen(title, text))
-        self.say(text if "\n" not in text.strip() and text.strip() else f"{title}: done", tone)
+        else:
+            self.say(text.strip() or f"{title}: done", tone)
 
     def run_line(self, op: Op, params: Struct) -> None:
         """Run what the `:` line asked for."""

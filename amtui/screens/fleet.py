@@ -218,7 +218,7 @@ class FleetScreen(WorkerActions):
 
     def action_filter(self) -> None:
         self.filter.add_class("on")
-        self.filter.focus()
+        self.set_focus(self.filter)  # at once: the next key is already meant for it
 
     def set_filter(self, text: str) -> None:
         """Filter by these words; the empty text shows all."""
@@ -244,6 +244,7 @@ class FleetScreen(WorkerActions):
 
     def action_clear_filter(self) -> None:
         self.set_filter("")
+        self.status.say("")
 
     def _leave_filter(self) -> None:
         self.filter.set_class(bool(self.table.filter), "on")

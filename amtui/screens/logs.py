@@ -172,7 +172,7 @@ class LogsScreen(AmtuiScreen):
 
     def action_search(self) -> None:
         self.search_line.add_class("on")
-        self.search_line.focus()
+        self.set_focus(self.search_line)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         found = self.view.search(event.value)

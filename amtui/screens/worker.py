@@ -65,6 +65,8 @@ class WorkerScreen(WorkerActions):
         self._type_at_once = typing
         self._zoom_at_once = zoomed
         self._first_word = note
+        self._known = False
+        """The fleet had this worker when it was last asked."""
         self._extra: Mapping[str, str] = {}
         self._authority: Authority | None = None
 
@@ -110,6 +112,11 @@ class WorkerScreen(WorkerActions):
 
     def _show(self) -> None:
         row = self.selected()
+        if row is None and self._known and self.in_sight and self.app.screen is self:
+            self.dismiss()
+            self.desk.say(f"{self.worker_name} is no longer there")
+            return
+        self._known = row is not None
         now = self.desk.clock()
         self.line.tell(row, now, self.desk.ascii_only)
         self.facts.tell(row, now, self._extra)

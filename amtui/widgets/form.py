@@ -98,7 +98,7 @@ class ChoiceLine(Widget, can_focus=True):
         base = self.rich_style
         segments = []
         for value, text in self._spans():
-            chosen = value == self.value and value != ""
+            chosen = value == self.value and text.startswith("(")
             segments.append(
                 Segment(text + "  ", base + Style(bold=chosen or None, dim=None if chosen else True))
             )

@@ -157,8 +157,9 @@ class EmptyFleet(Lines):
             [],
             *([(f"   {note}", _DIM)] for note in notes),
             [],
-            [("   A local worker runs as you: convenience, not isolation, unless it is confined", _DIM)],
-            [("   (bwrap). Quitting amtui never stops an agent.", _DIM)],
+            [("   A local worker runs as you. With bwrap it sees its home and directory only;", _DIM)],
+            [("   without, local is convenience, not isolation.", _DIM)],
+            [("   Quitting amtui never stops an agent.", _DIM)],
         ]
         self.put(lines)
 

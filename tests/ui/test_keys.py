@@ -81,8 +81,8 @@ async def typing_into(pilot: Pilot[None], ctx: FakeContext, name: str = "shell")
         pilot,
         lambda: isinstance(app.screen, WorkerScreen) and app.screen.is_mounted and app.screen.view.typing,
     )
-    await pilot.pause()
     console = ctx.consoles[name]
+    await until(pilot, lambda: any(kind == "resize" for kind, _ in console.calls))
     console.typed.clear()
     console.calls.clear()
     return console

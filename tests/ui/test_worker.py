@@ -155,10 +155,8 @@ async def test_a_worker_that_was_removed_behind_our_back(start: Start, ctx: Fake
     async with start() as pilot:
         await opened(pilot, "shell")
         ctx.fleet.put()
-        await pilot.pause(0.05)
-        await see(pilot, "Fleet › shell", "no workers")
-        await pilot.press("escape")
-        await see(pilot, "No workers yet")
+        await see(pilot, "No workers yet", "shell is no longer there")
+        await until(pilot, lambda: ctx.consoles["shell"].open_handles == 0)
 
 
 async def test_an_error_in_a_handler_is_written_down_and_survived(
