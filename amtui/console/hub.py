@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final, Literal, overload
 from weakref import WeakKeyDictionary
 
+from amtui.console.input import unbracketed
 from amtui.console.lines import Lines
 from amtui.console.server import HISTORY_LIMIT
 from amtui.console.session import Session
@@ -121,7 +122,11 @@ class TypingHandle(ConsoleHandle):
 
     def paste(self, data: bytes) -> None:
         """Text of any size, bracketed when the program asked for that; never blocks."""
-        self._session.paste(data)
+        self._session.paste(unbracketed(data))
+
+    def forget_refused(self) -> None:
+        """The operator has seen which keys no program got."""
+        self._session.note(refused=b"", refusal="")
 
     async def resize(self, columns: int, rows: int) -> bool:
         """Size the console to this view; False when the size is another typist's for now."""

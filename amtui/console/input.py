@@ -44,6 +44,16 @@ class Batch:
         return f"{self.base}:{len(self.data)}:{self.data.hex(' ')}"
 
 
+def unbracketed(text: bytes) -> bytes:
+    """`text` without the sequences that begin and end a paste: what is pasted must not be able to leave it."""
+    before = None
+    while before != text:
+        before = text
+        for mark in (b"\x1b[200~", b"\x1b[201~", b"\xc2\x9b200~", b"\xc2\x9b201~"):
+            text = text.replace(mark, b"")
+    return text
+
+
 class Outbox:
     """What was typed and is not yet known to be accepted. Times are seconds of the caller's clock."""
 

@@ -15,6 +15,7 @@ from typing import Final
 from amtui.console import helper
 from amtui.console.guard import Guard, key_words
 from amtui.console.helper import install, request
+from amtui.console.input import unbracketed
 from amtui.console.protocol import Frame as ReplyFrame
 from amtui.console.protocol import OutcomeFrame, StateFrame, TextFrame
 from amtui.emulator.snapshot import parse_rows
@@ -250,7 +251,7 @@ async def send(
     """
     guard = guard or Guard()
     words = (_once(id), guard.condition(), "1" if enter else "0")
-    return await _until_told(place, console, guard, "say", words, text.encode())
+    return await _until_told(place, console, guard, "say", words, unbracketed(text.encode()))
 
 
 async def keys(

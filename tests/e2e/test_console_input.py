@@ -58,7 +58,7 @@ async def test_two_clients_each_exact_and_in_order(tmp_path: Path) -> None:
     count = size(120, 1000)
     async with rig(tmp_path) as it:
         await it.start("sh", "-c", RAW)
-        bad = FaultyProvider(it.place.provider, 0.3, seed=5, caps=EXEC_ONLY)
+        bad = FaultyProvider(it.place.provider, 0.7 if PROVE else 0.4, seed=5, caps=EXEC_ONLY)
         sent = {"lower": "", "upper": ""}
         async with hub() as one, hub() as two:
 

@@ -92,6 +92,14 @@ def worker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Worker]:
     made.ask("stop", run=made.run.parent)
 
 
+@pytest.fixture(params=KINDS[1::2])
+def plain_worker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Worker]:
+    """For what does not depend on shell or pump."""
+    made = Worker(tmp_path, request.param)
+    yield made
+    made.ask("stop", run=made.run.parent)
+
+
 def until(true: Callable[[], object], what: str, seconds: float = 10.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
@@ -177,7 +185,8 @@ def test_a_stream_brings_output_and_heartbeats_and_ends_with_its_reader(worker: 
     until(lambda: not list((worker.run / "w").iterdir()), "no FIFO is left")
 
 
-def test_one_process_takes_many_requests(worker: Worker) -> None:
+def test_one_process_takes_many_requests(plain_worker: Worker) -> None:
+    worker = plain_worker
     state = worker.start("sh", "-c", "stty raw -echo; printf ready; exec cat > typed")
     until(lambda: worker.log()[1] == b"ready", "the program")
     worker.ask("attach", "c1")
@@ -212,7 +221,8 @@ def test_any_byte_is_typed_also_in_copy_mode(worker: Worker) -> None:
     assert worker.tmux("list-buffers") == ""
 
 
-def test_refusals_carry_their_reason(worker: Worker) -> None:
+def test_refusals_carry_their_reason(plain_worker: Worker) -> None:
+    worker = plain_worker
     state = worker.start("sh", "-c", "stty raw -echo; printf ready; exec cat")
     worker.ask("attach", "c1")
     pid, epoch, server = state.pane_pid, state.epoch, state.server
@@ -237,7 +247,8 @@ def test_refusals_carry_their_reason(worker: Worker) -> None:
     assert worker.ask("input", "x;y", 0, "0", "c1;z", pid, epoch, server, "0:1:78") == [FailureFrame("bad")]
 
 
-def test_size_history_and_looks(worker: Worker) -> None:
+def test_size_history_and_looks(plain_worker: Worker) -> None:
+    worker = plain_worker
     count = "i=0; while [ $i -lt 500 ]; do i=$((i + 1)); printf 'line %04d\\n' $i; done"
     worker.start("sh", "-c", count + "; printf '\\033]2;a title\\007over'; exec sleep 600")
     until(lambda: b"over" in worker.log()[1], "the output")
@@ -280,7 +291,8 @@ def test_size_history_and_looks(worker: Worker) -> None:
     assert worker.ask("watch", mark.mark, 0, run=worker.run.parent) == [mark]
 
 
-def test_a_text_under_a_guard(worker: Worker) -> None:
+def test_a_text_under_a_guard(plain_worker: Worker) -> None:
+    worker = plain_worker
     worker.start("sh", "-c", "stty -echo; printf 'Proceed? '; while read -r x; do echo \"got $x\"; done")
     until(lambda: b"Proceed?" in worker.log()[1], "the question")
     assert worker.ask("say", "o1", "#{==:#{C:Proceed},0}", 1, stdin=b"no") == [
@@ -333,7 +345,8 @@ def test_signals_are_kept_for_probes(worker: Worker) -> None:
     )
 
 
-def test_only_one_console_of_a_name_and_none_after_stop(worker: Worker) -> None:
+def test_only_one_console_of_a_name_and_none_after_stop(plain_worker: Worker) -> None:
+    worker = plain_worker
     worker.start("sleep", "600")
     assert worker.ask("start", 80, 24, 2000, worker.home, "sleep", "600") == [FailureFrame("exists")]
     worker.ask("stop", run=worker.run.parent)
@@ -345,13 +358,15 @@ def test_only_one_console_of_a_name_and_none_after_stop(worker: Worker) -> None:
     shutil.rmtree(worker.run, ignore_errors=True)
 
 
-def test_a_program_that_cannot_be_run_ends_visibly(worker: Worker) -> None:
+def test_a_program_that_cannot_be_run_ends_visibly(plain_worker: Worker) -> None:
+    worker = plain_worker
     worker.start("/nowhere/nothing")
     until(lambda: worker.tmux("list-panes", "-F", "#{pane_dead}") == "1\n", "its end")
     assert of(worker.ask("attach", "c1"), StateFrame).status == "127"  # type: ignore[union-attr]
 
 
-def test_armour_carries_the_same_reply(worker: Worker) -> None:
+def test_armour_carries_the_same_reply(plain_worker: Worker) -> None:
+    worker = plain_worker
     worker.start("sh", "-c", "printf '\\377\\200'; exec sleep 600")
     until(lambda: len(worker.log()[1]) == 2, "the output")
     argv = worker.argv("armour", "attach", "c1")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amtui.console.input import BATCH, QUIET, REQUEST, WINDOW, Batch, Outbox
+from amtui.console.input import BATCH, QUIET, REQUEST, WINDOW, Batch, Outbox, unbracketed
 from amtui.errors import ProtocolError
 
 
@@ -127,6 +127,12 @@ def test_refused_keys_come_back_once_and_a_new_stream_begins() -> None:
 
 def test_a_batch_is_written_as_the_helper_reads_it() -> None:
     assert Batch(41, b"a\xff\r").word() == "41:3:61 ff 0d"
+
+
+def test_nothing_that_is_pasted_can_end_the_paste() -> None:
+    assert unbracketed(b"a\x1b[201~b\x1b[200~c") == b"abc"
+    assert unbracketed(b"a\x1b[2\x1b[201~01~b") == b"ab"
+    assert unbracketed("漢\x1b[A".encode()) == "漢\x1b[A".encode()
 
 
 TYPING = st.lists(
