@@ -184,9 +184,8 @@ class Editing(State):
         """EL: 0 to the end, 1 from the start, 2 all. `private` is pyte's and makes no difference."""
         x, y = self.cursor.x, self.cursor.y
         if not how:
-            if x < self.columns:
-                if self.rows[y].version or self.cursor.attr.bg is not None:
-                    self._clear(y, x, self.columns)
+            if x < self.columns and (self.rows[y].version or self.cursor.attr.bg is not None):
+                self._clear(y, x, self.columns)
         elif how == 1:
             self._clear(y, 0, min(x + 1, self.columns))
         elif how == 2:

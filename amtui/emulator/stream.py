@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from typing import Final
@@ -11,6 +10,8 @@ import pyte
 
 from amtui.emulator import tokens
 from amtui.emulator.cells import DEFAULT, Row
+from amtui.emulator.commands import Commands
+from amtui.emulator.decoding import Utf8
 from amtui.emulator.screen import Screen
 from amtui.emulator.tokens import BLOCK, TOKEN, Parameters
 
@@ -26,14 +27,6 @@ _SMALL: Final = 4096
 
 _GROUND, _ESCAPE, _SEQUENCE, _STRING, _DCS_HEAD, _DCS, _DCS_ESCAPE = range(7)
 
-_BROKEN: Final = re.compile(
-    rb"[\x00-\x7f]+|[\xc2-\xf4][\x80-\xff]{0,2}\Z|[\xc2-\xdf][\x80-\xff]|[\xe0-\xef][\x80-\xff]{2}"
-    rb"|[\xf0-\xf4][\x80-\xff]{3}|[\x80-\xff]"
-)
-"""How tmux cuts bytes that are not all valid UTF-8."""
-
-_LENGTHS: Final = ((0xF0, 4), (0xE0, 3), (0xC2, 2))
-
 
 class Stream(pyte.ByteStream):
     """Feeds bytes to a `Screen`. `feed` never raises, never waits, keeps no unbounded buffer, never replies."""
@@ -41,6 +34,7 @@ class Stream(pyte.ByteStream):
     def __init__(self, screen: Screen, *, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` tells seconds, for giving up on control strings that never end."""
         self._clock = clock
+        self._utf8 = Utf8()
         self._known: dict[str, Parameters | None] = {}
         self.last = ""
         """What REP repeats: the text printed last, empty after anything else."""
@@ -52,6 +46,7 @@ class Stream(pyte.ByteStream):
             raise TypeError("Stream feeds an amtui.emulator.Screen")
         self.listener = screen
         self.screen = screen
+        self.commands = Commands(screen)
         self.clear()
         self._functions: dict[str, Callable[..., None]] = {
             "@": screen.insert_characters,
@@ -82,7 +77,7 @@ class Stream(pyte.ByteStream):
             "n": lambda *_: None,
             "r": screen.set_margins,
             "s": screen.save_cursor,
-            "t": self._window,
+            "t": self.commands.window,
             "u": screen.restore_cursor,
         }
 
@@ -92,12 +87,12 @@ class Stream(pyte.ByteStream):
         self._held = ""
         self._kind = ""
         self._since = 0.0
-        self._bytes = b""
+        self._utf8.clear()
         self.last = ""
 
     def feed(self, data: bytes) -> None:  # type: ignore[override]
         """Show what the program wrote. Any bytes, cut anywhere."""
-        text = self._decode(data)
+        text = self._utf8.decode(data)
         if not text:
             return
         if self._state >= _STRING and self._clock() - self._since > _STRING_SECONDS:
@@ -107,35 +102,6 @@ class Stream(pyte.ByteStream):
         screen.changed += 1
         if len(data) < _SMALL:
             screen.history.compact()
-
-    def _decode(self, data: bytes) -> str:
-        if self._bytes:
-            data = self._bytes + data
-            self._bytes = b""
-        try:
-            return data.decode()
-        except UnicodeDecodeError as error:
-            start = error.start
-            if error.end == len(data) and error.reason == "unexpected end of data":
-                self._bytes = data[start:]
-                return data[:start].decode()
-        return data[:start].decode() + self._decode_broken(data[start:])
-
-    def _decode_broken(self, data: bytes) -> str:
-        out = []
-        for match in _BROKEN.finditer(data):
-            piece = match.group()
-            first = piece[0]
-            if first < 0x80:
-                out.append(piece.decode("ascii"))
-                continue
-            length = next((length for lead, length in _LENGTHS if first >= lead), 1)
-            if first <= 0xF4 and len(piece) < length and match.end() == len(data):
-                self._bytes = piece
-                break
-            if len(piece) == length > 1:
-                out.append(piece.decode("utf-8", "ignore"))
-        return "".join(out)
 
     # The hot loop
 
@@ -219,14 +185,14 @@ class Stream(pyte.ByteStream):
         if kind == tokens.CONTROL:
             if text == "\x7f":
                 return last
-            self._control(text)
+            self.commands.control(text)
             return ""
         if kind == tokens.OSC:
-            self._command(text)
+            self.commands.system(text)
             return ""
         if kind == tokens.CSI_ODD:
-            return "" if self._private(text) else last
-        return "" if self._escape(text) else last
+            return "" if self.commands.private(text) else last
+        return "" if self.commands.escape(text) else last
 
     def _block(self, text: str) -> bool:
         """Plain lines at the bottom of the screen: rows are made from them whole, most go straight to history."""
@@ -279,131 +245,6 @@ class Stream(pyte.ByteStream):
         if last and last[-1] < "\x7f" and count > 0:
             screen.draw(last[-1] * count)
 
-    # What the tokens do
-
-    def _control(self, char: str) -> None:
-        screen = self.screen
-        if char == "\r":
-            screen.cursor.x = 0
-        elif char == "\b":
-            screen.backspace()
-        elif char == "\t":
-            screen.tab()
-        elif char in "\n\v\f":
-            screen.linefeed()
-        elif char == "\a":
-            screen.bell()
-        elif char == "\x0e":
-            screen.shift_out()
-        elif char == "\x0f":
-            screen.shift_in()
-
-    def _private(self, text: str) -> bool:
-        """A control sequence with a marker or intermediates, without its introducer; whether it is known."""
-        parts = tokens.PRIVATE.match(text)
-        numbers = tokens.parameters(parts[2]) if parts else None
-        if parts is None or numbers is None:
-            return False
-        modes = self.screen.modes
-        first, second = [number or 0 for number in (*numbers, 0, 0)[:2]]
-        match parts[1] + parts[3] + parts[4]:
-            case "?h":
-                self.screen.set_mode(*numbers, private=True)
-            case "?l":
-                self.screen.reset_mode(*numbers, private=True)
-            case " q":
-                if 0 <= first <= 6:
-                    modes.cursor_style = first
-                if first:
-                    modes.blink = first % 2 == 1
-            case ">m":
-                if first == 0 or (first == 4 and second == 0):
-                    modes.modify_other_keys = 0
-                elif first == 4 and second in (1, 2):
-                    modes.modify_other_keys = second
-            case ">n":
-                if first == 4:
-                    modes.modify_other_keys = 0
-            case ">c" | ">q":
-                pass
-            case ">u" | "=u":
-                modes.kitty_flags = first & 31
-                return False
-            case "<u":
-                modes.kitty_flags = 0
-                return False
-            case _:
-                return False
-        return True
-
-    def _window(self, *numbers: int | None) -> None:
-        """XTWINOPS: only the title stack."""
-        values = list(numbers)
-        at = 0
-        while at < len(values):
-            value = values[at]
-            if value is None or value < 0:
-                return
-            if value in (3, 4, 8):
-                at += 2
-            elif value in (9, 10, 22, 23):
-                at += 1
-            if value in (22, 23):
-                what = values[at] if at < len(values) else None
-                if what in (0, 2):
-                    (self.screen.push_title if value == 22 else self.screen.pop_title)()
-            at += 1
-
-    def _escape(self, text: str) -> bool:
-        """An escape sequence without ESC; whether it is known."""
-        screen = self.screen
-        match text:
-            case "7":
-                screen.save_cursor()
-            case "8":
-                screen.restore_cursor()
-            case "=":
-                screen.modes.application_keypad = True
-            case ">":
-                screen.modes.application_keypad = False
-            case "D":
-                screen.linefeed()
-            case "E":
-                screen.next_line()
-            case "H":
-                screen.set_tab_stop()
-            case "M":
-                screen.reverse_index()
-            case "c":
-                screen.reset()
-            case "#8":
-                screen.alignment_display()
-            case "(0" | "(B" | ")0" | ")B":
-                screen.define_charset(text[1], text[0])
-            case "\\":
-                pass
-            case _:
-                return False
-        return True
-
-    def _command(self, text: str) -> None:
-        """An operating system command."""
-        digits = len(text) - len(text.lstrip("0123456789"))
-        if not 0 < digits <= 9:
-            return
-        number, rest = int(text[:digits]), text[digits:].removeprefix(";")
-        screen = self.screen
-        if number in (0, 2):
-            screen.set_title(rest)
-        if number in (0, 1):
-            screen.set_icon_name(rest)
-        elif number == 8:
-            screen.set_link(rest)
-        elif number == 52:
-            screen.clipboard(rest)
-        elif number > 2:
-            screen.notice(number, rest)
-
     # The slow path: character by character, across chunks
 
     def _resume(self, data: str, at: int) -> int:
@@ -434,7 +275,7 @@ class Stream(pyte.ByteStream):
         if char == "\x1b":
             self._state, self._held = _ESCAPE, ""
         elif char < " ":
-            self._control(char)
+            self.commands.control(char)
             self.last = ""
             if char in "\x18\x1a":
                 self._state = _GROUND
@@ -445,7 +286,7 @@ class Stream(pyte.ByteStream):
             self._held = (held + char)[:4]
         elif held:
             self._state = _GROUND
-            if self._escape(held + char):
+            if self.commands.escape(held + char):
                 self.last = ""
         elif char == "[":
             self._state = _SEQUENCE
@@ -455,7 +296,7 @@ class Stream(pyte.ByteStream):
             self._begin_string(char, _DCS_HEAD)
         else:
             self._state = _GROUND
-            if self._escape(char):
+            if self.commands.escape(char):
                 self.last = ""
 
     def _in_sequence(self, char: str) -> None:
@@ -524,7 +365,7 @@ class Stream(pyte.ByteStream):
         self._state = _GROUND
         text = self._held.translate(_NO_CONTROLS)
         if self._kind == "]":
-            self._command(text)
+            self.commands.system(text)
         elif self._kind == "_":
             self.screen.set_title(text)
         self._held = ""
