@@ -63,6 +63,7 @@ class FleetScreen(WorkerActions):
         Binding("p", "preview", "Preview", id="fleet.preview"),
         Binding("left_square_bracket", "next_needing(-1)", "Prev▲", show=False, id="fleet.previous"),
         Binding("escape", "clear_filter", "Clear filter", show=False, id="fleet.clear_filter"),
+        Binding("ctrl+r", "refresh", "Refresh", show=False, id="fleet.refresh"),
         Binding("q", "app.leave", "Quit", id="app.quit"),
     ]
     AUTO_FOCUS = "FleetTable"
@@ -207,6 +208,10 @@ class FleetScreen(WorkerActions):
     def action_next_needing(self, step: int) -> None:
         if name := self.neighbour(self.table.selected, step):
             self.table.select(name)
+
+    def action_refresh(self) -> None:
+        self.desk.ctx.fleet.refresh_now()
+        self.status.say("asking the hosts…")
 
     def action_try_local(self) -> None:
         self.desk.try_local()

@@ -163,6 +163,13 @@ class WorkerScreen(WorkerActions):
         if typing:
             self.view.typing = True
 
+    def on_screen_suspend(self) -> None:
+        self.view.set_in_sight(self.in_sight)
+
+    def on_screen_resume(self) -> None:
+        if self.is_mounted:
+            self.view.set_in_sight(True)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "next_needing":
             return bool(other := self.neighbour(self.worker_name, 1)) and other != self.worker_name
@@ -204,6 +211,8 @@ class WorkerScreen(WorkerActions):
             self.action_zoom()
         if not event.typing:
             self.desk.say("keys go to amtui")
+            if self._authority is Authority.TYPE and self.is_attached:
+                self._connect(typing=False)  # who only looks holds no authority to type
         self._keys_changed()
 
     def on_console_view_prefix_changed(self, event: ConsoleView.PrefixChanged) -> None:

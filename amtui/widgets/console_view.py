@@ -166,6 +166,11 @@ class ConsoleView(Widget, can_focus=True):
         self.refresh()
         return before
 
+    def set_in_sight(self, seen: bool) -> None:
+        """Tell the handle whether anybody can see this view: a console that none does is not followed."""
+        if self.handle is not None:
+            self.handle.visible = seen
+
     def blank(self, text: str) -> None:
         """Say in the middle of an empty view why there is no console to see."""
         self._note = text
@@ -370,9 +375,16 @@ class ConsoleView(Widget, can_focus=True):
         if typing:
             self._backlog.follow()
             self._plan_resize()
+        self._tell_focus(typing)
         self._flush()
         self.refresh()
         self.post_message(self.TypingChanged(self, typing))
+
+    def _tell_focus(self, focused: bool) -> None:
+        """A program that asked for focus reports (?1004) learns when a person begins and ends to type into it."""
+        handle = self._typing_handle()
+        if handle is not None and handle.screen.modes.focus:
+            handle.type(b"\x1b[I" if focused else b"\x1b[O", control=True)
 
     def watch_prefixed(self, waiting: bool) -> None:
         self.post_message(self.PrefixChanged(self, waiting))

@@ -49,6 +49,9 @@ class Status(Protocol):
 class Handle(Protocol):
     """A view of a console: it can be looked at and let go, nothing else."""
 
+    visible: bool
+    """Whether the view is on show; a console that no view shows is not followed."""
+
     @property
     def screen(self) -> Screen: ...
     @property

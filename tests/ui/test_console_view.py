@@ -305,6 +305,17 @@ async def test_painting_that_fails_is_said_in_the_pane(monkeypatch: pytest.Monke
         await see(pilot, "hello again")
 
 
+async def test_a_program_that_asked_learns_of_focus() -> None:
+    app = ViewApp(FakeConsole(b"\x1b[?1004h"), typing=True)
+    async with app.run_test(size=(82, 26)) as pilot:
+        app.view.focus()
+        app.view.typing = True
+        await pilot.pause()
+        app.view.typing = False
+        await pilot.pause()
+        assert bytes(app.console.typed) == b"\x1b[I\x1b[O"
+
+
 async def test_a_released_view_is_told_nothing_more() -> None:
     app = ViewApp(FakeConsole(b"one"))
     async with app.run_test(size=(100, 26)) as pilot:

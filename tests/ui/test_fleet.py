@@ -249,6 +249,13 @@ async def test_what_a_worker_says_is_data(start: Start, ctx: FakeContext) -> Non
         assert "\u202e" not in shown
 
 
+async def test_refreshing_asks_the_hosts_out_of_turn(start: Start, ctx: FakeContext) -> None:
+    async with start() as pilot:
+        await pilot.press("ctrl+r")
+        await see(pilot, "asking the hosts")
+        assert ctx.fleet.asked == 1
+
+
 async def test_quitting_stops_no_agent(start: Start, operations: FakeOperations) -> None:
     async with start() as pilot:
         await pilot.press("q")

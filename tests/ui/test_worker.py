@@ -63,6 +63,8 @@ async def test_viewing_asks_for_no_authority_and_typing_for_it(start: Start, ctx
         await see(pilot, "ctrl+c sent to agent")
         await pilot.press("f12")
         await see(pilot, "view", "keys go to amtui", "i Type")
+        await until(pilot, lambda: ctx.opened[-1] == ("shell", Authority.VIEW))
+        await until(pilot, lambda: ctx.consoles["shell"].open_handles == 1 and not screen.view.can_type)
 
 
 async def test_leaving_lets_the_console_go_and_typed_keys_stay_sent(start: Start, ctx: FakeContext) -> None:
@@ -73,6 +75,20 @@ async def test_leaving_lets_the_console_go_and_typed_keys_stay_sent(start: Start
         await until(pilot, lambda: isinstance(pilot.app.screen, FleetScreen))
         await until(pilot, lambda: ctx.consoles["shell"].open_handles == 0)
         assert bytes(ctx.consoles["shell"].typed) == b"x"
+
+
+async def test_a_console_behind_another_screen_is_not_followed(start: Start) -> None:
+    async with start() as pilot:
+        screen = await opened(pilot, "shell")
+        handle = screen.view.handle
+        assert handle is not None
+        await pilot.press("colon")
+        await see(pilot, "a verb of the command line")
+        assert handle.visible, "a small window in front hides nothing"
+        await pilot.press("escape", "l")
+        await until(pilot, lambda: not handle.visible)
+        await pilot.press("escape")
+        await until(pilot, lambda: handle.visible)
 
 
 async def test_zoom_is_the_console_alone(start: Start) -> None:

@@ -82,6 +82,7 @@ class FakeHandle:
     def __init__(self, console: FakeConsole) -> None:
         self.console = console
         self.released = False
+        self.visible = True
         console.open_handles += 1
 
     @property
@@ -134,6 +135,7 @@ class FakeFleet:
         self.revision = 1
         self.listeners: list[Callable[..., None]] = []
         self.started = False
+        self.asked = 0
 
     def rows(self) -> tuple[WorkerRow, ...]:
         return self._rows
@@ -148,6 +150,9 @@ class FakeFleet:
     def subscribe(self, fn: Callable[..., None]) -> Callable[[], None]:
         self.listeners.append(fn)
         return lambda: self.listeners.remove(fn)
+
+    def refresh_now(self) -> None:
+        self.asked += 1
 
     async def start(self) -> None:
         self.started = True
