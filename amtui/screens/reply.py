@@ -21,16 +21,17 @@ class _Sheet(NamedTuple):
 async def answer(desk: Desk, name: str) -> None:
     """Ask what the agent offers, let the person choose, and send the choice.
 
-    The operation re-reads the console and refuses when the question is no longer the one that was shown.
+    The operation reads the console again and refuses when the question is no longer the one that was shown.
     """
     look: Any = getattr(desk.ctx, "question", None)
     question = await look(name) if look is not None else None
     if question is None or not question.options:
-        desk.open_worker(
-            name, typing=True, note="no options could be read from the screen; answer in the console"
-        )
+        note = "no options could be read from the screen; answer in the console"
+        desk.open_worker(name, typing=True, note=note)
         return
-    options = tuple(str(option) for option in question.options)
-    chosen = await desk.ask(_Sheet("choice", f"{name} asks", question.text, options))
+    labels = tuple(option.text for option in question.options)
+    text = "\n\n".join(part for part in (question.text, question.detail) if part)
+    chosen = await desk.ask(_Sheet("choice", f"{name} asks", text, labels))
     if chosen is not None:
-        desk.perform("reply", {"name": name, "choice": str(options.index(chosen) + 1)})
+        number = question.options[labels.index(chosen)].number
+        desk.perform("reply", {"name": name, "choice": str(number)})

@@ -147,7 +147,9 @@ async def test_the_reply_key_offers_what_the_agent_offers(
         await opened(pilot, "auth-refactor")
         ctx.questions["auth-refactor"] = ("Do you want to proceed?", ("Yes", "No (esc)"))
         await pilot.press("r")
-        await see(pilot, "auth-refactor asks", "Do you want to proceed?", "1  Yes", "2  No (esc)")
+        await see(
+            pilot, "auth-refactor asks", "Do you want to proceed?", "rm -rf build", "1  Yes", "2  No (esc)"
+        )
         await pilot.press("2")
         await until(pilot, lambda: ("reply", {"name": "auth-refactor", "choice": "2"}) in operations.ran)
 

@@ -204,7 +204,10 @@ class FakeContext:
 
     async def question(self, name: str) -> Any:
         found = self.questions.get(name)
-        return SimpleNamespace(text=found[0], options=found[1]) if found else None
+        if found is None:
+            return None
+        options = tuple(SimpleNamespace(number=i, text=text) for i, text in enumerate(found[1], 1))
+        return SimpleNamespace(text=found[0], detail="rm -rf build", options=options)
 
     async def facts(self, name: str) -> dict[str, str]:
         return {"version": "2.1.0", "up": "2h 11m"}
