@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Final, Literal, overload
 from weakref import WeakKeyDictionary
 
+from amtui.console.config import HISTORY_LIMIT
 from amtui.console.input import unbracketed
 from amtui.console.lines import Lines
-from amtui.console.server import HISTORY_LIMIT
 from amtui.console.session import Session
 from amtui.console.status import ConsoleStatus, Link, Timing
 from amtui.console.tail import Tail

@@ -10,9 +10,9 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from amtui.console import helper
+from amtui.console.config import HISTORY_LIMIT
 from amtui.console.guard import Guard, key_words
 from amtui.console.helper import install, request
 from amtui.console.input import unbracketed
@@ -22,8 +22,22 @@ from amtui.emulator.snapshot import parse_rows
 from amtui.errors import ExecTimeout, ProtocolError, StreamBroken, UsageError
 from amtui.providers.base import Place, Purpose
 
-HISTORY_LIMIT: Final = 50_000
-"""Rows of history tmux keeps for a console unless told otherwise."""
+__all__ = [
+    "HISTORY_LIMIT",
+    "ConsoleInfo",
+    "Frame",
+    "Guard",
+    "SendOutcome",
+    "capture",
+    "consoles",
+    "install",
+    "keys",
+    "probe",
+    "restart",
+    "send",
+    "start",
+    "stop",
+]
 
 
 def state_of(frames: Sequence[ReplyFrame]) -> StateFrame:
