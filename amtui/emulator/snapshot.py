@@ -139,16 +139,17 @@ def parse_rows(lines: Sequence[bytes], columns: int) -> list[Row]:
     from amtui.emulator.screen import Screen
     from amtui.emulator.stream import Stream
 
-    screen = Screen(columns, 1, 0)
+    screen = Screen(columns, 2, 0)
     stream = Stream(screen)
-    screen.reset_mode(7, private=True)  # a line too long for the width must not spill into the next
     screen.charsets = [False, True]  # line drawing is captured as SO … SI
     out = []
     for line in lines:
-        screen.rows = [screen._blank()]
-        screen.cursor.x = 0
+        row = screen._blank()
+        screen.rows = [row, screen._blank()]  # what is too long for the width goes to the second and is lost
+        screen.cursor.x = screen.cursor.y = 0
         stream.feed(_CAPTURED_SGR.sub(_overline, line.replace(b"\n", b"")))
-        out.append(screen.rows[0])
+        row.wrapped = False
+        out.append(row)
     return out
 
 
