@@ -85,7 +85,7 @@ async def _dialog(estate: Estate, setup: Setup, patience: float) -> str:
     deadline = time.monotonic() + patience
     while True:
         try:
-            state = await look(estate, worker)
+            state = (await look(estate, [worker], {}))[worker.id]
         except AmtuiError as error:
             return error.message
         if state.status is AgentStatus.FAILED:

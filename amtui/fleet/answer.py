@@ -8,26 +8,26 @@ from amtui import agentstate
 from amtui.console import server
 from amtui.console.guard import Guard
 from amtui.errors import Refused, UsageError
-from amtui.fleet.look import evidence
-from amtui.model import Worker
+from amtui.fleet.look import one
+from amtui.model import MAIN_CONSOLE, Worker
 
 if TYPE_CHECKING:
     from amtui.agentstate import Question
     from amtui.fleet.estate import Estate
 
 
-async def open_question(estate: Estate, worker: Worker, console: str) -> Question | None:
-    """The question on the worker's screen now, if there is one."""
-    return agentstate.question(await evidence(worker, await estate.place(worker), console))
+async def open_question(estate: Estate, worker: Worker) -> Question | None:
+    """The question on the worker's main console now, if there is one."""
+    return agentstate.question(await one(estate, worker))
 
 
-async def answer(estate: Estate, worker: Worker, console: str, choice: str) -> str:
+async def answer(estate: Estate, worker: Worker, choice: str) -> str:
     """Choose an option by its number or words and press its key; returns the option's text.
 
     The guard (the question's line and the option) is evaluated by tmux in the turn that presses the key. Raises
     `Refused` when no question is open or it changed meanwhile, `UsageError` for an unknown option.
     """
-    asked = await open_question(estate, worker, console)
+    asked = await open_question(estate, worker)
     if asked is None:
         raise Refused(f"{worker.name} shows no question", f"`amtui screen {worker.name}` shows what is there")
     option = asked.choose(choice)
@@ -36,7 +36,7 @@ async def answer(estate: Estate, worker: Worker, console: str, choice: str) -> s
         raise UsageError(f"{choice!r} is not among the options", known)
     guard = Guard(present=(asked.line, option.line))
     place = await estate.place(worker)
-    done = await server.keys(place, console, option.keys, guard=guard)
+    done = await server.keys(place, MAIN_CONSOLE, option.keys, guard=guard)
     if done.outcome == "refused":
         raise Refused(
             f"{worker.name}: the question changed, nothing was pressed", f"amtui screen {worker.name}"

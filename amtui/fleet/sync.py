@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from amtui import agentstate
 from amtui.errors import AmtuiError, StoreError
-from amtui.fleet.look import evidence, look
+from amtui.fleet.look import look, one
 from amtui.model import AgentState, Host, HostState, Worker, WorkerRow
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Fleet:
 
     async def explain(self, worker: Worker) -> tuple[AgentState, list[tuple[str, str, str]]]:
         """The state, and every rule tried: (rule, source, result). Raises what the host answers."""
-        seen = await evidence(worker, await self._estate.place(worker))
+        seen = await one(self._estate, worker)
         now = self._estate.clock()
         return agentstate.judge(seen, now), agentstate.explain(seen, now)
 
@@ -119,11 +119,9 @@ class Fleet:
             if host.state is not HostState.READY:
                 return
             states = store.states()
+            seen = await look(self._estate, workers, states)
             for worker in workers:
-                before = states.get(worker.id)
-                state = (
-                    await look(self._estate, worker, before) if before else await look(self._estate, worker)
-                )
+                before, state = states.get(worker.id), seen[worker.id]
                 if before is None or _told(before) != _told(state):
                     store.put_state(worker.id, state)
                     if before is not None and before.status is not state.status:

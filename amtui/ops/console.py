@@ -51,7 +51,6 @@ class Reply(Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, Arg("name of the worker", positional=True, complete="worker")]
     choice: Annotated[str, Arg("number or words of the option", positional=True)]
-    console: Annotated[str, Arg("which of its consoles")] = MAIN_CONSOLE
 
 
 class Screen(Struct, frozen=True, kw_only=True):
@@ -138,7 +137,7 @@ async def reply(ctx: Context, params: Reply) -> AsyncIterator[Yield]:
     from amtui.fleet.answer import answer
 
     worker = ctx.worker(params.name)
-    option = await answer(ctx.estate, worker, params.console, params.choice)
+    option = await answer(ctx.estate, worker, params.choice)
     yield Result({"schema": SCHEMA, "name": worker.name, "chosen": option}, f"answered: {option}")
 
 
