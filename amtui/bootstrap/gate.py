@@ -5,13 +5,15 @@ What can be wrong is gathered as `Lack`s; one error is raised for all of them, o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from amtui.errors import AmtuiError, GateRefused, NameTaken, UsageError
+from amtui.errors import AmtuiError, GateRefused, NameTaken, Refused, UsageError
 from amtui.model import NAME_RULE, Autonomy, Wire
 from amtui.providers.base import Account, Provider
+from amtui.providers.confinement import confine
 from amtui.runtimes.base import Runtime
 from amtui.upstreams.base import Upstream
 from amtui.upstreams.matrix import cell
@@ -44,6 +46,7 @@ class Request:
     key: str | None = None
     account: str | None = None
     login_later: bool = False
+    model: str | None = None
     workdir: str | None = None
     repo: str | None = None
     confined: bool = False
@@ -102,6 +105,7 @@ async def check(
     """
     lacks: list[Lack] = []
     lacks += _name(request, neighbours)
+    lacks += _words(request)
     lacks += _autonomy(request)
     lacks += _tenant(request, neighbours)
     account, found = await _substrate(request, provider)
@@ -136,6 +140,18 @@ def _name(request: Request, neighbours: Sequence[Neighbour]) -> list[Lack]:
     if any(other.name == request.name for other in neighbours):
         return _lack(f"there is a worker {request.name} already", f"amtui show {request.name}", NameTaken)
     return []
+
+
+def _words(request: Request) -> list[Lack]:
+    """A model's name becomes a word of the agent's command line and a line of its settings."""
+    model = request.model
+    if model is None or (model.isprintable() and model.isascii() and re.match(r"[^-\s]\S{0,199}\Z", model)):
+        return []
+    return _lack(
+        f"{model[:60]!r} cannot be a model's name",
+        "write it as the upstream does, without blanks",
+        UsageError,
+    )
 
 
 def _autonomy(request: Request) -> list[Lack]:
@@ -182,6 +198,11 @@ async def _places(
             # A link is followed: the operator named it.
             if found.kind not in ("dir", "link"):
                 lacks += _lack(f"{request.workdir} is not a directory on {request.substrate}", "", UsageError)
+            elif request.confined:
+                home = f"{await provider.root(request.host_id)}/workers/new/home"
+                confine((), home=home, workdir=request.workdir)
+        except Refused as error:
+            lacks.append(Lack(error))
         except AmtuiError as error:
             lacks.append(
                 Lack(UsageError(f"no directory {request.workdir} on {request.substrate}", error.hint))

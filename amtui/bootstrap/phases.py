@@ -185,6 +185,6 @@ def _verification(setup: Setup, runtime: Runtime, session: Session) -> Courier:
             )
         if trouble := await session.trouble(30.0):
             raise Refused(trouble, "look at the console")
-        say(f"{runtime.title} {runtime.version} runs")
+        say(f"{runtime.title} {runtime.version}".rstrip() + " runs")
 
     return Courier(check, apply)

@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 
 from amtui.bootstrap.jobs import Jobs, JobState, Lease, Report, courier_died, courier_token, full
 from amtui.bootstrap.phases import Courier, PhaseSpec, Plan, Shell
-from amtui.errors import AmtuiError, BootstrapFailed, Conflict, DiskFull, UsageError
+from amtui.errors import AmtuiError, BootstrapFailed, Conflict, DiskFull, Unreachable, UsageError
 from amtui.model import Phase, PhaseStatus, Untrusted
 from amtui.providers.base import Place
 
@@ -123,7 +123,7 @@ class _Bootstrap:
         try:
             async with self._heartbeat():
                 for number, spec in enumerate(rest, start=1):
-                    await self._phase(spec, redo=number >= forced)
+                    await self._marked(spec, redo=number >= forced)
             outcome = "done"
         except PhaseFailed as failed:
             outcome = f"failed:{failed.phase}"
@@ -229,6 +229,18 @@ class _Bootstrap:
 
     # One phase
 
+    async def _marked(self, spec: PhaseSpec, *, redo: bool) -> None:
+        """Do the phase; one that raised is not left standing as running, unless only the link to it broke."""
+        try:
+            await self._phase(spec, redo=redo)
+        except AmtuiError as error:
+            if (
+                self.phases[spec.id].status is not PhaseStatus.FAILED
+                and error.exit_code != Unreachable.exit_code
+            ):
+                self._mark(spec, PhaseStatus.FAILED, error.message)
+            raise
+
     async def _phase(self, spec: PhaseSpec, *, redo: bool) -> None:
         report = await self.jobs.follow(spec.id, limit=0)
         if report.state is JobState.RUNNING and isinstance(spec.work, Shell):
@@ -263,9 +275,12 @@ class _Bootstrap:
     async def _start(self, spec: PhaseSpec, work: Shell) -> None:
         """Start the job; while another phase of this worker still runs, wait for its end."""
         while other := await self.jobs.start(spec.id, work.apply, timeout=spec.timeout):
-            if other == spec.id:
+            report = await self.jobs.follow(
+                other, 1 << 40, wait=0 if other == spec.id else self.rhythm.poll, limit=0
+            )
+            # Our own phase that has ended only still holds the lock for the blink of an eye: not one to adopt.
+            if other == spec.id and report.state is JobState.RUNNING:
                 return
-            await self.jobs.follow(other, 1 << 40, wait=self.rhythm.poll, limit=0)
 
     async def _follow(self, spec: PhaseSpec) -> None:
         self._mark(spec, PhaseStatus.RUNNING)
@@ -308,14 +323,14 @@ class _Bootstrap:
                 await work.apply(said.append)
         except TimeoutError:
             cause = f"it did not end within {spec.timeout:g} s"
-        except DiskFull as error:
-            self._mark(spec, PhaseStatus.FAILED, error.message)
+        except DiskFull:
             raise
         except AmtuiError as error:
             cause = error.message
             said += [f"error: {error.message}", *([error.hint] if error.hint else [])]
-            if error.exit_code == 6:  # the link, not the worker: nothing is wrong with the phase
-                self._mark(spec, PhaseStatus.FAILED, cause)
+            if (
+                error.exit_code == Unreachable.exit_code
+            ):  # the link, not the worker: nothing is wrong with the phase
                 raise
         await self.jobs.end(spec.id, 1 if cause else 0, "".join(f"{line}\n" for line in said))
         await self._read_log(spec)

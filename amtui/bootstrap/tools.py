@@ -8,8 +8,8 @@ from typing import Final
 from amtui.providers.base import Place
 from amtui.runtimes.base import Step
 
-OLDEST_TMUX: Final = (3, 0)
-"""First tmux with `send-keys -H` and the formats that our guards need."""
+OLDEST_TMUX: Final = (3, 1)
+"""First tmux that the console helper works with."""
 
 _CHECK = r"""
 PATH=@BIN@:$PATH
@@ -29,30 +29,30 @@ usable
 _APPLY = r"""
 if usable; then exit 0; fi
 if [ -n "$found" ]; then echo "tmux $found is older than @MAJOR@.@MINOR@"; fi
-cache=@CACHE@/tmux
+cache=@CACHE@/tmux new=@CACHE@/tmux.new.$$
 unpacked() { # from Debian packages, without root, for this host's workers only
     command -v apt-get >/dev/null && command -v dpkg >/dev/null || return 1
-    rm -rf "$cache.new" && mkdir -p "$cache.new" "$cache.lists/lists/partial" && cd "$cache.new" || return 1
+    rm -rf "$new" && mkdir -p "$new" "$new.lists/lists/partial" && cd "$new" || return 1
     needs='tmux libevent-core-2.1-7t64 libevent-core-2.1-7 libutempter0'
     for name in $needs; do apt-get download "$name" 2>/dev/null; done
     if ! ls tmux_*.deb >/dev/null 2>&1; then
-        private="-o Dir::State=$cache.lists -o Dir::Cache=$cache.lists"
+        private="-o Dir::State=$new.lists -o Dir::Cache=$new.lists"
         # shellcheck disable=SC2086
         apt-get $private update && for name in $needs; do apt-get $private download "$name" 2>/dev/null; done
     fi
     for file in *.deb; do dpkg -x "$file" root || return 1; done
     [ -x root/usr/bin/tmux ] || return 1
-    rm -rf "$cache" && mv "$cache.new" "$cache" || return 1
+    rm -rf "$cache" "$new.lists" && mv "$new" "$cache" || return 1
     library=$(dirname "$(find "$cache/root" -name 'libevent*.so*' | head -n 1)")
     mkdir -p @BIN@
-    printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s/root/usr/bin/tmux "$@"\n' "$library" "$cache" >@BIN@/tmux.new &&
+    printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s/root/usr/bin/tmux" "$@"\n' "$library" "$cache" >@BIN@/tmux.new &&
         chmod 755 @BIN@/tmux.new && mv -f @BIN@/tmux.new @BIN@/tmux
 }
 if [ @APT@ = yes ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     DEBIAN_FRONTEND=noninteractive apt-get install -y tmux || { apt-get update && apt-get install -y tmux; }
 fi
 usable || { unpacked; cd; usable; } || {
-    rm -rf "$cache.new"
+    rm -rf "$new" "$new.lists"
     echo "error: this host has no tmux @MAJOR@.@MINOR@ or newer and none could be brought: install the package tmux" >&2
     exit 1
 }

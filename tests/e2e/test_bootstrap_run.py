@@ -346,7 +346,7 @@ print("phase:", seen.ends()["fill"], Path(place.jobs, "fill", "exit").read_text(
 try:
     asyncio.run(run(plan, place, on_phase=seen.on_phase, on_log=seen.on_log))
 except DiskFull as error:
-    print("still full:", error.message)
+    print("still full:", error.message, seen.ends()["fill"])
 Path(place.home, "fill").unlink()
 Path(place.home, "ok").touch()
 asyncio.run(run(plan, place, on_phase=seen.on_phase, on_log=seen.on_log))
@@ -380,4 +380,5 @@ def test_a_full_disk_is_said_and_survived(place: Place) -> None:
     assert "fill" in lines[0]
     assert lines[1] == "phase: failed 5"
     assert lines[2].startswith("still full:")
+    assert lines[2].endswith("failed")
     assert lines[-1] == "end: done"

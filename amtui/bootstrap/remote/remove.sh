@@ -76,9 +76,11 @@ check_place() {
     if [ -e "$root/worker.json" ]; then
         grep -qF "\"id\":\"$id\"" "$root/worker.json" || say "refused $root belongs to another worker"
     else
-        # A place whose making was cut off holds at most an unfinished worker.json.
+        # A place whose making was cut off, as by a full disk, holds at most empty directories and an unfinished
+        # worker.json.
         rm -f "$root"/worker.json.*
-        rmdir "$root" 2>/dev/null || say "refused $root has no worker.json that says whose it is"
+        rmdir "$root/home" "$root/run" "$root/jobs" "$root/etc" "$root" 2>/dev/null
+        [ ! -e "$root" ] || say "refused $root has no worker.json that says whose it is"
     fi
 }
 
