@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +23,10 @@ _SETTLED: Final = 2.0
 """Seconds after which a dialog that is still on the screen outweighs a notice that says otherwise."""
 _FRESH: Final = 3.0
 """Seconds of silence after which output is no sign of work."""
+
+_LAUNCHING: Final = 10.0
+"""Seconds after its start in which a shell in the foreground may be the launcher."""
+_SHELL_PROMPT: Final = re.compile(r"[$#%>]$")
 
 _WAITING_FOR: Final = {
     "permission prompt": "permission",
@@ -232,7 +237,7 @@ def _screen(case: _Case) -> Iterator[Tried]:
     """Every rule of the runtime, with the state it would give."""
     if case.evidence.pane_dead or not case.evidence.present:
         return
-    if case.evidence.command in _SHELLS and case.evidence.runtime != "shell":
+    if case.evidence.command in _SHELLS and case.evidence.runtime != "shell" and not _starting(case.evidence):
         # The program has gone and left its last screen behind; the shell it was started from is back.
         state = case.state(
             AgentStatus.FAILED,
@@ -270,17 +275,26 @@ def _by_rule(case: _Case, rule: Rule, name: str, source: str, row: str) -> Agent
     )
 
 
+def _starting(evidence: Evidence) -> bool:
+    """The launcher, itself a shell, may still be at work."""
+    return bool(evidence.started_at) and evidence.probed_at - evidence.started_at < _LAUNCHING
+
+
 def _process(case: _Case) -> Tried:
     """A shell in the foreground is idle; anything else that it runs is work."""
     command = case.evidence.command
     if case.evidence.runtime != "shell" or not command:
         return Tried("process", "process", command)
-    if command in _SHELLS:
+    if command == "bwrap":
+        # From outside a confined shell looks the same whatever it runs; all there is is its prompt.
+        last = next((row for row in reversed(case.evidence.rows) if row), "")
+        status = AgentStatus.IDLE if _SHELL_PROMPT.search(last) else AgentStatus.WORKING
+        state = case.state(status, "process.confined", "screen", confidence="guess")
+    elif command in _SHELLS:
         state = case.state(AgentStatus.IDLE, "process.shell", "process", confidence="likely")
     else:
-        state = case.state(
-            AgentStatus.WORKING, "process.runs", "process", text=f"runs {command}", confidence="likely"
-        )
+        text = f"runs {command}"
+        state = case.state(AgentStatus.WORKING, "process.runs", "process", text=text, confidence="likely")
     return Tried(state.rule, "process", command, state)
 
 

@@ -59,6 +59,7 @@ case $pane in '' | *[!0-9]*) pane=0 ;; esac
 [ ! -r "$3/sig" ] || head -c 8192 "$3/sig" | section sig
 # shellcheck disable=SC2010 # newest first; only names of digits pass
 [ -z "$4" ] || for file in $(ls -t "$4/.claude/sessions" 2>/dev/null | grep '^[0-9][0-9]*\\.json$' | head -n 8); do
+  [ -f "$4/.claude/sessions/$file" ] || continue # a FIFO would never end
   head -c 4096 "$4/.claude/sessions/$file" 2>/dev/null | section session "${file%.json}" $(ticks "${file%.json}")
 done
 set -- $(ticks "$pane")

@@ -123,8 +123,12 @@ def test_a_dead_pane_outweighs_every_notice_and_stale_screen() -> None:
 
 
 def test_a_screen_left_behind_in_a_shell_is_no_dialog() -> None:
-    evidence = dataclasses.replace(frame_of("codex", "needs-you-command"), command="bash", signals={})
+    evidence = dataclasses.replace(
+        frame_of("codex", "needs-you-command"), command="bash", signals={}, started_at=NOW - 60, probed_at=NOW
+    )
     assert told(evidence) == ("failed", "exited")
+    starting = dataclasses.replace(evidence, started_at=NOW - 1, probed_at=NOW)
+    assert told(starting)[0] != "failed"  # the launcher is a shell too
 
 
 def test_without_a_console_there_is_no_agent() -> None:
@@ -182,6 +186,8 @@ def test_times_of_a_wrong_remote_clock_become_ours() -> None:
 def test_a_shell_is_idle_at_its_prompt_and_works_while_it_runs_something() -> None:
     assert told(Evidence(runtime="shell", rows=("$",), command="bash")) == ("idle", "")
     assert told(Evidence(runtime="shell", rows=("",), command="vim")) == ("working", "")
+    assert told(Evidence(runtime="shell", rows=("~ $", "", ""), command="bwrap")) == ("idle", "")
+    assert told(Evidence(runtime="shell", rows=("~ $ make", "cc a.c"), command="bwrap")) == ("working", "")
 
 
 def test_explain_names_every_rule_and_marks_the_one_that_decided() -> None:
