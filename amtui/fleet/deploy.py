@@ -13,9 +13,10 @@ from amtui.bootstrap import gate
 from amtui.bootstrap.bundle import reachable, repository_phase
 from amtui.bootstrap.phases import Plan, plan
 from amtui.bootstrap.runner import progress, run
+from amtui.console.helper import check_place
 from amtui.fleet.agent import session_of
 from amtui.fleet.place import confinement, setup_of
-from amtui.model import Autonomy, Phase, Untrusted, Worker
+from amtui.model import MAIN_CONSOLE, Autonomy, Phase, Untrusted, Worker
 from amtui.providers.confinement import available
 from amtui.runtimes import get as runtime_of
 from amtui.upstreams import loopback, probe
@@ -65,6 +66,7 @@ async def create(estate: Estate, wish: Wish, *, unconfined_ok: bool, offline: bo
         created_at=estate.clock(),
     )
     await _gate(estate, worker, consent=unconfined_ok, offline=offline)
+    check_place(await estate.providers.place(worker), MAIN_CONSOLE)
     estate.store.add_worker(worker)
     estate.store.record(worker.id, "created", f"{worker.runtime} on {worker.substrate}")
     return worker
@@ -104,6 +106,7 @@ async def _gate(estate: Estate, worker: Worker, *, consent: bool, offline: bool)
         upstream=upstream,
         key=secret.value if secret else None,
         login_later=worker.login_later,
+        model=worker.model,
         workdir=worker.workdir,
         repo=worker.repo,
         confined=worker.confined,

@@ -102,7 +102,7 @@ async def _full(ctx: Context) -> bool:
 async def new(ctx: Context, params: New) -> AsyncIterator[Yield]:
     wish = _wish(ctx, params)
     consent = await _consent(ctx, wish)
-    yield Progress(f"checking what {wish.name} needs")
+    yield Progress(f"checking what {wish.name if wish.name.isprintable() else 'it'} needs")
     worker = await fleet.create(ctx.estate, wish, unconfined_ok=consent, offline=params.offline)
     if worker.substrate == "local" and not worker.confined and worker.runtime != "shell":
         from amtui.providers.confinement import UNCONFINED

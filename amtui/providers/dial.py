@@ -68,6 +68,8 @@ class Target:
                 f"not an ssh host: {text!r}", "write HOST, USER@HOST or USER@HOST:PORT", provider="ssh"
             )
         port = match[2] or match[4]
+        if port and not 0 < int(port) < 65536:
+            raise Invalid(f"not a port: {port[:20]}", "a port is a number from 1 to 65535", provider="ssh")
         return cls(match[1] or match[3] or match[5], user or None, int(port) if port else None)
 
 
@@ -98,7 +100,7 @@ class Dialer:
                 raise
         except asyncssh.ConfigParseError as error:
             raise ConfigError(f"your ssh configuration is wrong: {error}", "check it with `ssh -G`") from None
-        except (OSError, asyncssh.Error) as error:
+        except (OSError, UnicodeError, asyncssh.Error) as error:
             raise dial_error(host_id, error) from error
         if tunnel is not None:
             connection.set_tunnel(tunnel)
@@ -276,7 +278,7 @@ def dial_error(host: str, error: Exception) -> AmtuiError:
         return error
     if isinstance(error, TimeoutError):
         reason, hint = _REASONS[errno.ETIMEDOUT]
-    elif isinstance(error, socket.gaierror):
+    elif isinstance(error, socket.gaierror | UnicodeError):  # the latter for a label over 63 characters
         reason, hint = "its name is not known", "check the spelling and your ssh configuration"
     elif isinstance(error, OSError):
         number = error.errno or 0

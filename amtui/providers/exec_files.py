@@ -13,7 +13,7 @@ from amtui.errors import AmtuiError, Invalid, NotFound, ProtocolError, ProviderE
 from amtui.model import Untrusted
 from amtui.providers.base import Command, ExecResult, FileStat
 from amtui.providers.faults import disk_full
-from amtui.providers.local_files import too_big
+from amtui.providers.local_files import no_file, too_big
 
 Exec = Callable[[str, Command], Awaitable[ExecResult]]
 
@@ -22,11 +22,12 @@ _FORBIDDEN: Final = 43
 _TOO_BIG: Final = 41
 _FULL: Final = 45
 _OTHER_KIND: Final = 46
+_NO_FILE: Final = 47
 
 _TIMEOUT: Final = 120.0
 
 _READ: Final = """
-[ -e "$1" ] || exit 44; [ -d "$1" ] && exit 46; [ -r "$1" ] || exit 43
+[ -e "$1" ] || exit 44; [ -f "$1" ] || exit 47; [ -r "$1" ] || exit 43
 head -c "$2" <"$1"
 """
 
@@ -138,6 +139,8 @@ class ExecFiles:
             return Refused(f"not permitted: {path}", "check its owner and mode")
         if done.exit_code == _FULL:
             return disk_full(path, provider=self._provider, op=op)
+        if done.exit_code == _NO_FILE:
+            return no_file(path, provider=self._provider)
         if done.exit_code == _OTHER_KIND:
             return Invalid(
                 f"of another kind, or not empty: {path}", "check the path", provider=self._provider, op=op

@@ -57,9 +57,22 @@ def too_big(path: str, limit: int, *, provider: str) -> Invalid:
     )
 
 
+def no_file(path: str, *, provider: str) -> Invalid:
+    """The refusal of what is no regular file: opening a FIFO that an agent left there would wait for ever."""
+    return Invalid(
+        f"not a regular file: {path}", "move it away, then try again", provider=provider, op="read"
+    )
+
+
 def _read(path: str, limit: int) -> bytes:
-    with open(path, "rb") as file:
-        data = file.read(limit + 1)
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        if not stat_.S_ISREG(os.fstat(fd).st_mode):
+            raise no_file(path, provider="local")
+        with open(fd, "rb", closefd=False) as file:
+            data = file.read(limit + 1)
+    finally:
+        os.close(fd)
     if len(data) > limit:
         raise too_big(path, limit, provider="local")
     return data

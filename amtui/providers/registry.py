@@ -9,6 +9,7 @@ import asyncio
 import difflib
 import importlib.util
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -29,6 +30,10 @@ SOCKET_LIMIT: Final = 100
 _CONCRETE: Final = (
     Cap.LIST | Cap.STREAM | Cap.STDIN | Cap.SIGNAL | Cap.FILES | Cap.METRICS | Cap.BINARY_OUTPUT
 )
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9_.][A-Za-z0-9_.-]*@)?[A-Za-z0-9_.:\[][A-Za-z0-9_.:\[\]-]*\Z")
+"""An alias, name, address or user@host:port: nothing that reads as an option or that a shell would obey, for it
+stands in commands that hints tell people to run."""
+
 _LATER: Final = "comes with a later release"
 
 
@@ -213,25 +218,15 @@ def _parse(substrate: str) -> tuple[KindInfo, str]:
         raise UsageError(f"unknown substrate {substrate[:60]!r}", hint)
     info = _KINDS[names.index(kind)]
     if kind == "ssh":
-        if not _host_ok(host):
+        if len(host) > 255 or not _HOST.match(host):
             raise UsageError(
-                f"ssh needs a host: {substrate[:60]!r}", "write ssh:HOST, with HOST as in ~/.ssh/config"
+                f"ssh needs a host, by its name alone: {substrate[:60]!r}",
+                "write ssh:HOST, with HOST as in ~/.ssh/config, or ssh:USER@HOST:PORT",
             )
         return info, host
     if colon:
         raise UsageError(f"{kind} takes no host: {substrate[:60]!r}", f"write {kind}")
     return info, kind
-
-
-def _host_ok(host: str) -> bool:
-    """A name, alias, address or user@host:port; nothing that could be read as an option or as two words."""
-    return (
-        bool(host)
-        and len(host) <= 255
-        and host.isprintable()
-        and not host.startswith("-")
-        and " " not in host
-    )
 
 
 def _installed(info: KindInfo) -> KindInfo:

@@ -17,7 +17,7 @@ from amtui.model import Untrusted
 from amtui.providers.base import FileStat
 from amtui.providers.exec_files import Exec, ExecFiles
 from amtui.providers.faults import disk_full
-from amtui.providers.local_files import kind_of, too_big
+from amtui.providers.local_files import kind_of, no_file, too_big
 from amtui.providers.ssh_link import Link, LinkLost
 
 T = TypeVar("T")
@@ -44,6 +44,9 @@ class SftpFiles:
 
     async def read(self, host_id: str, path: str, *, limit: int = 64 << 20) -> bytes:
         async def work(sftp: asyncssh.SFTPClient) -> bytes:
+            mode = (await sftp.stat(path)).permissions
+            if mode is not None and not stat_.S_ISREG(mode):
+                raise no_file(path, provider="ssh")
             async with sftp.open(path, "rb") as file:
                 data: bytes = await file.read(limit + 1)
             if len(data) > limit:
