@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from rich.segment import Segment, Segments
+from textual import events
 from textual._context import active_message_pump
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
@@ -22,7 +23,12 @@ from amtui.config import KeysConfig, UiConfig
 from amtui.screens.desk import Desk
 from amtui.screens.operations import Operations
 from amtui.widgets import states
+from amtui.widgets.chrome import key_name
+from amtui.widgets.console_view import ConsoleView
+from amtui.widgets.fleet_table import FleetTable
 from amtui.widgets.keyboard import faithful
+from amtui.widgets.log_view import LogView
+from amtui.widgets.panes import EmptyFleet
 
 THEMES: Final = (
     Theme(
@@ -108,6 +114,22 @@ class AmtuiApp(Desk, inherit_bindings=False):
         except Exception as error:
             self.report_crash(error)
 
+    # ---- keys
+
+    async def on_event(self, event: events.Event) -> None:
+        # A key travels through queues before its binding runs, and the next one may overtake it: `i` and the words
+        # after it, in one burst, would be commands. So bindings over lists run here, in the order of the keys.
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+            hold = getattr(self.screen, "hold", None)
+            if hold is not None and hold(event):
+                return
+            ours = isinstance(self.focused, (FleetTable, LogView, EmptyFleet, ConsoleView))
+            if isinstance(event, events.Key) and ours and not getattr(self.focused, "typing", False):
+                if not await self._check_bindings(event.key):
+                    self.say(f"{key_name(event.key)} does nothing here · ? tells what does")
+                return
+        await super().on_event(event)
+
     # ---- errors nobody expected
 
     async def _dispatch_message(self, message: Message) -> None:
@@ -155,15 +177,15 @@ class AmtuiApp(Desk, inherit_bindings=False):
 
         self.push_screen(HelpScreen.about(self.screen, self))
 
-    def action_palette(self) -> None:
+    async def action_palette(self) -> None:
         from amtui.screens.palette import open_palette
 
-        open_palette(self)
+        await open_palette(self)
 
-    def action_command(self) -> None:
+    async def action_command(self) -> None:
         from amtui.screens.command import CommandScreen
 
-        self.push_screen(CommandScreen())
+        await self.push_screen(CommandScreen())
 
 
 def calm_gc() -> None:

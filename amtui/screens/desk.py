@@ -294,7 +294,7 @@ class Desk(App[None], inherit_bindings=False):
         found += [f"bwrap {'found: local agents can be confined' if shutil.which('bwrap') else 'not found'}"]
         return [" · ".join(found)]
 
-    def action_command(self) -> None:
+    async def action_command(self) -> None:
         """Open the `:` line."""
         raise NotImplementedError
 

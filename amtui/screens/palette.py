@@ -77,6 +77,6 @@ class Palette(CommandPalette):
             icon.icon = "› "
 
 
-def open_palette(desk: Desk) -> None:
+async def open_palette(desk: Desk) -> None:
     """Show the palette over the screen in front."""
-    desk.push_screen(Palette(providers=[OperationsProvider], placeholder="an operation or a worker"))
+    await desk.push_screen(Palette(providers=[OperationsProvider], placeholder="an operation or a worker"))

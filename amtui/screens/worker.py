@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
@@ -65,6 +66,9 @@ class WorkerScreen(WorkerActions):
         self._type_at_once = typing
         self._zoom_at_once = zoomed
         self._first_word = note
+        self._opening = typing
+        self._ahead: list[events.Key | events.Paste] = []
+        """What was typed before the console was open."""
         self._known = False
         """The fleet had this worker when it was last asked."""
         self._extra: Mapping[str, str] = {}
@@ -144,24 +148,48 @@ class WorkerScreen(WorkerActions):
 
     # ---- console
 
+    def hold(self, event: events.Key | events.Paste) -> bool:
+        """Keep what is typed while the console is being opened for typing; it is meant for the agent."""
+        if not self._opening or self.app.screen is not self:
+            return False
+        if isinstance(event, events.Key) and event.key in ("escape", "f12"):
+            self._opening, self._ahead = False, []
+            return False
+        self._ahead.append(event)
+        return True
+
+    async def _type_ahead(self) -> None:
+        """What was kept goes to the agent, in order."""
+        ahead, self._ahead = self._ahead, []
+        for event in ahead:
+            if isinstance(event, events.Paste):
+                self.view.on_paste(event)
+            else:
+                await self.view.on_key(event)
+
     def _connect(self, typing: bool) -> None:
         self._begin(partial(self._open, typing), "console", asked=True)
 
     async def _open(self, typing: bool) -> None:
         authority = Authority.TYPE if typing else Authority.VIEW
+        self._opening = typing
         try:
             handle = await self.desk.ctx.open_console(self.worker_name, self.console, authority)
         except AmtuiError as error:
-            self.view.blank(f"{error.message} · {error.hint}".strip(" ·"))
+            self._opening, self._ahead = False, []
+            if self.view.handle is None:
+                self.view.blank(f"{error.message} · {error.hint}".strip(" ·"))
             self.desk.say(f"{error.message} · {error.hint}".strip(" ·"), "bad")
             return
         self._authority = authority
         before = self.view.show(handle, self._label())
         if before is not None:
             await before.release()
-        self.view.focus()
-        if typing:
+        self.set_focus(self.view)
+        if typing and self._opening:
+            self._opening = False
             self.view.typing = True
+            await self._type_ahead()
 
     def on_screen_suspend(self) -> None:
         self.view.set_in_sight(self.in_sight)
@@ -177,9 +205,10 @@ class WorkerScreen(WorkerActions):
 
     def action_type(self) -> None:
         if self.view.can_type:
-            self.view.focus()
+            self.set_focus(self.view)
             self.view.typing = True
         else:
+            self._opening = True
             self._connect(typing=True)
 
     def action_reconnect(self) -> None:
@@ -226,7 +255,7 @@ class WorkerScreen(WorkerActions):
             "next": lambda: self.action_next_needing(1),
             "previous": lambda: self.action_next_needing(-1),
             "zoom": self.action_zoom,
-            "command": self.desk.action_command,
+            "command": lambda: self.desk.spawn(self.desk.action_command()),
             "help": self.desk.action_help,
         }
         commands[event.name]()

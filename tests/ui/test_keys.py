@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from textual import events
 from textual.message import Message
 from textual.pilot import Pilot
-from ui_fake import FakeConsole, FakeContext
+from ui_fake import FakeConsole, FakeContext, FakeOperations
 from ui_pilot import Start, see, until
 
 from amtui.app import AmtuiApp
@@ -249,3 +250,65 @@ def test_the_linux_driver_reads_through_our_parser() -> None:
 async def test_start_is_the_fleet(start: Start) -> None:
     async with start() as pilot:
         assert isinstance(pilot.app.screen, FleetScreen)
+
+
+def burst(pilot: Pilot[None], data: str) -> None:
+    """Keys that arrive faster than anything can be drawn."""
+    driver = pilot.app._driver
+    assert driver is not None
+    for message in keys_of(data):
+        message.set_sender(pilot.app)
+        driver.process_message(message)
+
+
+async def test_what_is_typed_right_after_i_is_for_the_agent(
+    start: Start, ctx: FakeContext, operations: FakeOperations
+) -> None:
+    """`s` would put the worker to sleep and `D` destroy it, had they overtaken `i`."""
+    async with start() as pilot:
+        await see(pilot, "needs you (2)")
+        burst(pilot, "isD\x1b[200~pasted\x1b[201~\r")
+        console = ctx.consoles["docs-bot"]
+        await until(pilot, lambda: ("paste", b"pasted") in console.calls and bytes(console.typed) == b"sD\r")
+        assert view_of(pilot).typing
+        assert operations.ran == []
+
+
+async def test_what_is_typed_right_after_a_colon_is_the_command(
+    start: Start, operations: FakeOperations
+) -> None:
+    async with start() as pilot:
+        await see(pilot, "needs you (2)")
+        burst(pilot, ":sleep shell\r")
+        await until(pilot, lambda: bool(operations.ran))
+        assert [(op, values.name) for op, values in operations.ran] == [("sleep", ("shell",))]
+
+
+async def test_what_is_typed_right_after_a_slash_filters(start: Start, operations: FakeOperations) -> None:
+    async with start() as pilot:
+        await see(pilot, "needs you (2)")
+        burst(pilot, "/shell")
+        await see(pilot, "filter shell", "1 of 8 workers")
+        assert operations.ran == []
+
+
+async def test_escape_while_a_console_opens_takes_the_typing_back(
+    start: Start, ctx: FakeContext, operations: FakeOperations
+) -> None:
+    async with start() as pilot:
+        await see(pilot, "needs you (2)")
+        ctx.gate = asyncio.Event()
+        burst(pilot, "is")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkerScreen))
+        burst(pilot, "\x1b")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FleetScreen))
+        ctx.gate.set()
+        await pilot.pause(0.1)
+        assert bytes(ctx.consoles["docs-bot"].typed) == b""
+        assert operations.ran == []
+
+
+async def test_a_key_that_does_nothing_says_so(start: Start) -> None:
+    async with start() as pilot:
+        await pilot.press("Z")
+        await see(pilot, "Z does nothing here", "? tells what does")

@@ -184,6 +184,8 @@ class FakeContext:
     logs: dict[str, list[str]] = field(default_factory=dict)
     opened: list[tuple[str, Authority]] = field(default_factory=list)
     fail_open: AmtuiError | None = None
+    gate: asyncio.Event | None = None
+    """Holds the opening of consoles until it is set."""
     questions: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """Worker name → question and options on its screen."""
 
@@ -196,6 +198,8 @@ class FakeContext:
     ) -> FakeHandle:
         if self.fail_open is not None:
             raise self.fail_open
+        if self.gate is not None:
+            await self.gate.wait()
         if name not in self.consoles:
             raise UnknownName(f"no worker {name}", "ls names them")
         self.opened.append((name, authority))
