@@ -45,7 +45,14 @@ unpacked() { # from Debian packages, without root, for this host's workers only
     rm -rf "$cache" "$new.lists" && mv "$new" "$cache" || return 1
     library=$(dirname "$(find "$cache/root" -name 'libevent*.so*' | head -n 1)")
     mkdir -p @BIN@
-    printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s/root/usr/bin/tmux" "$@"\n' "$library" "$cache" >@BIN@/tmux.new &&
+    # Through its own loader where we know it: LD_LIBRARY_PATH would stay set in every pane.
+    case $(uname -m) in
+    x86_64) loader=/lib64/ld-linux-x86-64.so.2 ;;
+    aarch64) loader=/lib/ld-linux-aarch64.so.1 ;;
+    *) loader= ;;
+    esac
+    if [ -x "$loader" ]; then start="\"$loader\" --library-path \"$library\" --argv0 tmux"; else start="env LD_LIBRARY_PATH=\"$library\""; fi
+    printf '#!/bin/sh\nexec %s "%s/root/usr/bin/tmux" "$@"\n' "$start" "$cache" >@BIN@/tmux.new &&
         chmod 755 @BIN@/tmux.new && mv -f @BIN@/tmux.new @BIN@/tmux
 }
 if [ @APT@ = yes ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

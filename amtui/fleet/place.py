@@ -33,7 +33,10 @@ def confinement(worker: Worker, place: Place) -> Confine | None:
     def wrap(argv: Sequence[str]) -> list[str]:
         # The base's cache holds Node where it had to be brought; the launcher lies in etc/.
         return confine(
-            argv, home=place.home, workdir=worker.workdir, readonly=(place.bin, f"{place.base}/cache")
+            argv,
+            home=place.home,
+            workdir=workdir_of(worker, place),
+            readonly=(place.bin, f"{place.base}/cache"),
         )
 
     return wrap

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Struct
 
+from amtui.bootstrap.git import Source
 from amtui.config import DefaultsConfig
 from amtui.errors import UsageError
 from amtui.fleet import deploy as fleet
@@ -77,7 +78,7 @@ def _wish(ctx: Context, params: New) -> fleet.Wish:
         model=params.model,
         autonomy=params.autonomy or defaults.autonomy or Autonomy.ASK,
         workdir=workdir,
-        repo=params.repo,
+        repo=str(Source.parse(params.repo)) if params.repo else None,
     )
 
 

@@ -41,7 +41,7 @@ def facts(ctx: Context, worker: Worker) -> dict[str, str]:
         "model": worker.model or "",
         "autonomy": worker.autonomy.value,
         "confined": confinement(worker),
-        "works in": worker.workdir or worker.repo or "its own home",
+        "works in": worker.workdir or (f"a clone of {worker.repo}" if worker.repo else "its own home"),
         "root": worker.root,
         "age": ago(now, worker.created_at),
         "tags": ", ".join(worker.tags),

@@ -29,8 +29,8 @@ def deploy(
     return time.monotonic() - began
 
 
-def asked(operator: Operator, name: str) -> None:
-    """A prompt leads to a permission prompt; nothing else may be typed there; Enter allows it."""
+def asked(operator: Operator, name: str, *answer: str) -> None:
+    """A prompt leads to a permission prompt; nothing else may be typed there; `answer` allows it."""
     assert operator.do("send", name, PROMPT).strip() == "submitted"
     state = operator.json("wait", name, "--until", "needs-you,failed", "--timeout", "60")["agent"]
     assert (state["status"], state["reason"]) == ("needs-you", "permission"), operator.screen(name)
@@ -38,7 +38,7 @@ def asked(operator: Operator, name: str) -> None:
     assert "nothing was typed" in operator.refused("send", name, "something else", code=1)
     assert "something else" not in operator.screen(name), before
     assert operator.run("exec", name, "--", "test", "-e", "proof.txt").returncode == 1
-    operator.do("keys", name, "Enter")
+    operator.do(answer[0], name, *answer[1:])
     acted(operator, name)
 
 
@@ -86,7 +86,7 @@ def test_a_real_agent_on_this_computer(
     took = deploy(operator, model, secret, "a", "local", runtime)
     state = operator.json("wait", "a", "--until", "idle,done", "--timeout", "30")["agent"]
     assert state["status"] in ("idle", "done"), operator.screen("a")
-    asked(operator, "a")
+    asked(operator, "a", "keys", "Enter")
     assert {request.key for request in model.requests if request.method == "POST"} == {secret}
     assert "scripted-1" in {request.model for request in model.requests}
     kept(operator, secret, runtime, operator.folder)
@@ -105,7 +105,7 @@ def test_a_real_agent_over_ssh(
     took = deploy(operator, model, secret, "a", "ssh:box", runtime)
     state = operator.json("wait", "a", "--until", "idle,done", "--timeout", "30")["agent"]
     assert state["status"] in ("idle", "done"), operator.screen("a")
-    asked(operator, "a")
+    asked(operator, "a", "reply", "1")
     kept(operator, secret, runtime, operator.folder, sshd.host.directory)
     unasked(operator, "a")
     record(f"new --on ssh:box --agent {runtime}: deploy to usable prompt", "no dialog", f"{took:.1f} s", True)
