@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import pytest
+from textual import events
 from textual.app import App, ComposeResult
 from textual.geometry import Offset
 from textual.strip import Strip
@@ -15,7 +16,7 @@ from ui_pilot import see, text, until
 
 from amtui.emulator import Screen, Stream
 from amtui.emulator.cells import Row
-from amtui.widgets import console_view as module
+from amtui.widgets import console_picture as module
 from amtui.widgets.console_view import ConsoleView
 from amtui.widgets.paint import DARK, safe, strip_of
 
@@ -367,11 +368,11 @@ async def test_the_wheel_scrolls_here_unless_the_program_has_the_screen() -> Non
         await see(pilot, "line 99")
         app.view.focus()
         app.view.typing = True
-        await pilot._post_mouse_events([module.events.MouseScrollUp], app.view, offset=(5, 5))
+        await pilot._post_mouse_events([events.MouseScrollUp], app.view, offset=(5, 5))
         await see(pilot, "scrolled 3 rows")
         assert bytes(app.console.typed) == b""
         app.console.feed(b"\x1b[?1049h")
-        await pilot._post_mouse_events([module.events.MouseScrollUp], app.view, offset=(5, 5))
+        await pilot._post_mouse_events([events.MouseScrollUp], app.view, offset=(5, 5))
         await pilot.pause()
         assert bytes(app.console.typed) == b"\x1b[A" * 3
 
