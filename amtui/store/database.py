@@ -175,6 +175,16 @@ class Database:
         self._migrate(db)
 
     def _version(self, db: sqlite3.Connection) -> int:
+        if db.in_transaction:
+            return self._look(db)
+        db.execute("BEGIN")  # one snapshot: another process may be making the tables between two questions
+        try:
+            return self._look(db)
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+    def _look(self, db: sqlite3.Connection) -> int:
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
         if version > migrations.LATEST:
             raise StoreError(
