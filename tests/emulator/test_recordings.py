@@ -1,0 +1,192 @@
+"""Recorded programs: every frame is what tmux showed, wherever the bytes are cut and wherever a viewer attaches.
+
+AMTUI_RECORDINGS names a folder of recordings that are not the project's own; they are compared with a live tmux.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from corpus import OWN, Frame, Recording, Untold, attach, check, differences, recordings, start, watch
+from figures import proving, record, size, source
+from oracle import Pane, flags_of, glyphs_of
+
+from amtui.emulator import Screen
+
+RECORDINGS = recordings(OWN)
+FOREIGN = recordings(Path(os.environ["AMTUI_RECORDINGS"])) if os.environ.get("AMTUI_RECORDINGS") else []
+FEW = 5
+"""Recordings that are compared with a live tmux in CI; others with every change of the sources."""
+
+every_recording = pytest.mark.parametrize("recording", RECORDINGS, ids=str)
+
+
+@pytest.fixture(scope="module")
+def stage(tmux_path: str) -> Iterator[Callable[[], Pane]]:
+    """A pane of its own, because it is resized."""
+    made: list[Pane] = []
+
+    def pane() -> Pane:
+        if not made:
+            made.append(Pane(tmux_path, 80, 24))
+        return made[0]
+
+    yield pane
+    for each in made:
+        each.close()
+
+
+def everything(screen: Screen) -> object:
+    """The whole state that a person or a program could notice."""
+    rows = [[glyphs_of(row) for row in rows] for rows in (screen.rows, screen.main or [])]
+    return rows, flags_of(screen), screen.title, screen.cursor.attr, screen.modes.as_pyte()
+
+
+def report(name: str, exact: int, frames: int, conditions: str) -> None:
+    record(
+        name,
+        "100 %",
+        f"{exact} of {frames} = {100 * exact / frames:.2f} %",
+        exact == frames,
+        conditions=conditions,
+    )
+
+
+def compared(recording: Recording, frames: Iterator[Frame] | list[Frame]) -> tuple[int, list[str]]:
+    """How many frames there are, and what is wrong in the others."""
+    count, wrong = 0, []
+    for frame, found in check(recording, frames):
+        count += 1
+        if found:
+            wrong.append(f"{recording} at {frame.at}: {'; '.join(found[:3])[:600]}")
+    return count, wrong
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len({recording.name for recording in RECORDINGS}) >= 25
+    assert {"claude", "codex"} <= {recording.name for recording in RECORDINGS}
+    assert all(len(recording.data) < 120_000 for recording in RECORDINGS)
+    assert sum(path.stat().st_size for path in OWN.iterdir()) < 3_000_000
+    assert all(len(recording.frames) >= 8 for recording in RECORDINGS)
+
+
+@every_recording
+def test_nothing_of_a_machine_is_in_them(recording: Recording) -> None:
+    text = recording.data + b"".join(frame.snapshot.encode("utf-8", "replace") for frame in recording.frames)
+    assert not re.findall(rb"/root\b|/work/|\bsk-[a-z0-9]|/home/(?!demo)\w+|@(?!box)\w+:[~/]", text)
+
+
+@every_recording
+def test_every_frame_is_what_tmux_showed(recording: Recording) -> None:
+    _, wrong = compared(recording, recording.frames)
+    assert wrong == []
+
+
+def test_a_wrong_cell_is_seen() -> None:
+    """The comparison itself: one cell, one attribute, one column of the cursor."""
+    recording = RECORDINGS[0]
+    frame = recording.frames[-1]
+    screen, stream = start(recording)
+    for each in recording.frames:
+        if each.size:
+            attach(screen, stream, each, Untold(screen))
+    stream.feed(recording.data)
+    before = set(differences(frame, screen))
+    stream.feed(b"\x1b[5;5H\x1b[0;2;38;5;77mZ")
+    assert len(set(differences(frame, screen)) - before) >= 2
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(600)
+def test_live_tmux_still_shows_the_same(stage: Callable[[], Pane]) -> None:
+    chosen = RECORDINGS if proving() else random.Random(source()).sample(RECORDINGS, FEW)
+    frames, wrong = 0, []
+    for recording in chosen:
+        count, found = compared(recording, watch(stage(), recording))
+        frames, wrong = frames + count, wrong + found
+    report(
+        "own recordings, frames equal to live tmux", frames - len(wrong), frames, f"{len(chosen)} recordings"
+    )
+    assert wrong == []
+
+
+if FOREIGN:
+
+    @pytest.mark.prove
+    @pytest.mark.timeout(1800)
+    def test_foreign_recordings(stage: Callable[[], Pane]) -> None:
+        frames, wrong = 0, []
+        for recording in FOREIGN:
+            count, found = compared(recording, watch(stage(), recording))
+            frames, wrong = frames + count, wrong + found
+        report(
+            "foreign recordings, frames equal to live tmux",
+            frames - len(wrong),
+            frames,
+            f"{len(FOREIGN)} recordings",
+        )
+        print(f"{frames - len(wrong)} of {frames} frames of {len(FOREIGN)} foreign recordings are exact")
+        assert wrong == []
+
+
+@every_recording
+def test_where_the_bytes_are_cut_makes_no_difference(recording: Recording) -> None:
+    whole, stream = start(recording)
+    stream.feed(recording.data)
+    wanted = everything(whole)
+    for seed, largest in enumerate(size((1, 400), (1, 2, 7, 40, 400, 5_000))):
+        chance = random.Random(seed)
+        pieces, stream = start(recording)
+        at = 0
+        while at < len(recording.data):
+            step = chance.randint(1, largest)
+            stream.feed(recording.data[at : at + step])
+            at += step
+        assert everything(pieces) == wanted, largest
+
+
+@every_recording
+def test_attaching_anywhere_shows_the_same_as_having_watched(recording: Recording) -> None:
+    """Snapshot and tail equal the full replay, from every frame on."""
+    assert attached(recording)[1] == []
+
+
+def attached(recording: Recording) -> tuple[int, list[str]]:
+    """How many later frames there are for all places to attach at, and those at which a viewer sees other things."""
+    whole, stream = start(recording)
+    viewers: list[tuple[int, Screen, object]] = []
+    count, wrong, done = 0, [], 0
+    for frame in recording.frames:
+        piece, done = recording.data[done : frame.at], frame.at
+        stream.feed(piece)
+        if frame.size is not None:
+            attach(whole, stream, frame, Untold(whole))
+            viewers.clear()
+        wanted = everything(whole)
+        for began, screen, feed in viewers:
+            feed(piece)  # type: ignore[operator]
+            count += 1
+            if everything(screen) != wanted:
+                wrong.append(f"{recording}: attached at {began}, other at {frame.at}")
+        screen, own = start(recording)
+        attach(screen, own, frame, Untold(whole))
+        viewers.append((frame.at, screen, own.feed))
+    return count, wrong
+
+
+@pytest.mark.prove
+def test_attaching_figures() -> None:
+    counts = [attached(recording) for recording in size(RECORDINGS[:1], RECORDINGS)]
+    frames, wrong = sum(count for count, _ in counts), sum(len(found) for _, found in counts)
+    report(
+        "snapshot and tail equal full replay",
+        frames - wrong,
+        frames,
+        f"{len(counts)} recordings, every pair of frames",
+    )
+    assert not wrong
