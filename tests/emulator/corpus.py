@@ -27,7 +27,7 @@ PLACES = 12
 
 _NAME = re.compile(r"(.+)_(\d+)x(\d+)$")
 _STRING = re.compile(rb"\x1b(?:\][^\x07\x1b]*|[P_^Xk][^\x1b]*)(?:\x07|\x1b\\|\x1b|\Z)")
-_BEFORE = re.compile(rb"\x1b\[[0-9;]*[HmKJ]")
+_BEFORE = re.compile(rb"\x1b\[[0-9;]*[HmKJ]|(?<=\n)(?=.)", re.DOTALL)
 _JOINER = "\u200d".encode()
 
 
@@ -85,7 +85,7 @@ class Recording:
         )
 
     def places(self) -> list[int]:
-        """Offsets before a control sequence, outside control strings, not after a joiner."""
+        """Offsets before a control sequence or after a line feed, outside control strings, not after a joiner."""
         strings = [match.span() for match in _STRING.finditer(self.data)]
         out, at = [], 0
         for match in _BEFORE.finditer(self.data):

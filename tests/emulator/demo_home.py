@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - data, one thing a line
 """The made-up home directory in which programs are recorded."""
 
 from __future__ import annotations

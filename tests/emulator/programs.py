@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - data, one thing a line
 """What is recorded: programs, and what a person does in them."""
 
 from __future__ import annotations

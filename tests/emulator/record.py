@@ -24,10 +24,10 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
-from corpus import OWN, Recording, check, load, recordings, store, watch
-from demo_home import make_home
-from oracle import Pane
-from programs import PROGRAMS, Program, Step
+from corpus import OWN, Recording, check, load, recordings, store, watch  # noqa: E402
+from demo_home import make_home  # noqa: E402
+from oracle import Pane  # noqa: E402
+from programs import PROGRAMS, Program, Step  # noqa: E402
 
 LARGEST = 118_000
 """Bytes of a recording; what comes later is cut off."""
