@@ -22,11 +22,11 @@ run: $(VENV)/.run  ## amtui: full screen in a terminal, else the whole main job 
 	@$(BIN)/amtui $(ARGS)
 
 test: $(VENV)/.dev  ## every test at its smallest honest size, at most 20 minutes on 2 cores
-	@$(PYTHON) tools/fetch.py tmux sshd ssh-keygen busybox --optional bwrap
+	@$(PYTHON) tools/fetch.py tmux sshd ssh-keygen busybox vim less --optional bwrap
 	@$(BIN)/python -m pytest $(ARGS)
 
 prove: $(VENV)/.dev  ## full figures; goes on where it stopped; FRESH=1 starts over
-	@$(PYTHON) tools/fetch.py tmux sshd ssh-keygen busybox --optional bwrap
+	@$(PYTHON) tools/fetch.py tmux sshd ssh-keygen busybox vim less --optional bwrap
 	@$(if $(FRESH),rm -rf .prove)
 	@AMTUI_PROVE=1 $(BIN)/python -m pytest -p tools.prove_resume -m prove --timeout 7200 $(ARGS); \
 	  status=$$?; $(BIN)/python tools/prove_table.py || status=1; exit $$status

@@ -28,9 +28,14 @@ PACKAGES = {
     "sshd": "openssh-server",
     "ssh-keygen": "openssh-client",
     "bwrap": "bubblewrap",
+    "vim": "vim-tiny",
+    "less": "less",
     "busybox": "busybox-static",  # its applets are links to itself, which a loader in between would break
 }
 """Which package carries which program."""
+
+FILES = {"vim": "vim.tiny"}
+"""What a program's file is called in its package, where that is not its own name."""
 
 CHECKS = {
     "tmux": ["-V"],
@@ -38,6 +43,8 @@ CHECKS = {
     "sshd": ["-?"],
     "ssh-keygen": ["-?"],
     "busybox": ["true"],
+    "vim": ["--version"],
+    "less": ["--version"],
 }
 """Arguments with which a program starts and ends at once; loader and library errors end in 126 or 127."""
 
@@ -308,7 +315,7 @@ def provide(program: str, cache: Path, apt: Apt) -> None:
         return
     print(f"amtui: {program} is not installed; unpacking Debian's {package} into {cache}", file=sys.stderr)
     unpack(apt, package, root)
-    found = find(root, program)
+    found = find(root, FILES.get(program, program))
     if found is None:
         raise Cannot(f"{package} holds no {program}")
     if program == "sshd":

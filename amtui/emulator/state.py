@@ -51,10 +51,6 @@ class Saved:
 class State:
     """Rows, cursor, margins, modes: the data of a screen, and how lines move."""
 
-    HISTORY_FROM_INNER_REGIONS = False
-    """tmux also keeps lines that leave a scroll region which does not begin at the top; a reader of the
-    history rather sees the log than the middle of a form."""
-
     columns: int
     lines: int
     cursor: Cursor
@@ -154,7 +150,8 @@ class State:
                 return
             if top:
                 rows[top - 1].wrapped = False
-        elif top == 0 or self.HISTORY_FROM_INNER_REGIONS:
+        else:
+            # tmux keeps lines that leave an inner scroll region too, and history is joined by tmux's numbers.
             self.history.extend(rows[top : top + count])
         del rows[top : top + count]
         at = bottom + 1 - count
@@ -168,8 +165,7 @@ class State:
             self._scroll_up(1, background)
             return
         row = self.rows.pop(self.top)
-        if self.top == 0 or self.HISTORY_FROM_INNER_REGIONS:
-            self.history.push(row)
+        self.history.push(row)
         self.rows.insert(self.bottom, self._blank(background))
 
     def _scroll_down(self, count: int, background: Colour) -> None:

@@ -93,7 +93,7 @@ def test_from_nothing_to_an_edited_file(terminal: Terminal, operator: Operator) 
 
 def test_vim_in_the_console(terminal: Terminal, operator: Operator) -> None:
     """A full-screen program: alternate screen, cursor keys, modes, and the shell's screen back afterwards."""
-    if subprocess.run(["sh", "-c", "command -v vim || command -v vi"], capture_output=True).returncode:
+    if not os.path.exists("/usr/bin/vi"):  # a confined agent sees the system's programs and no cache of ours
         editor = [
             "sh", "-c", "tput smcup; tput clear; printf INSERT; head -n1 > note.txt; tput rmcup; echo closed"
         ]  # fmt: skip

@@ -41,19 +41,13 @@ def feed(screen: Screen, data: bytes) -> None:
     Stream(screen).feed(data)
 
 
-class MirrorScreen(Screen):
-    """Keeps history the way tmux counts it, so that the oracle can compare the number of lines."""
-
-    HISTORY_FROM_INNER_REGIONS = True
-
-
 RESET = b"\x18\x1b\\\x1b[?1049l\x1bc\x1b[?1049h\x1b[?1049l\x1b7\x1b]2;\x07\x1b[3J"
 """Brings a pane, whatever happened in it, and a new screen to the same state; quicker than a new pane."""
 
 
 def new_screen(pane: Pane) -> tuple[Screen, Stream]:
     """A screen of the pane's size in the state after RESET, and its stream."""
-    screen = MirrorScreen(pane.columns, pane.lines, 20_000)
+    screen = Screen(pane.columns, pane.lines, 20_000)
     stream = Stream(screen)
     stream.feed(RESET)
     return screen, stream

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from oracle import MirrorScreen, Pane, differences
+from oracle import Pane, Screen, differences
 
 from amtui.emulator import Stream
 
@@ -46,13 +46,13 @@ class Watched:
         self.pane = Pane(tmux, COLUMNS, LINES)
         self._log = directory / "log"
         self._log.touch()
-        self.screen = MirrorScreen(COLUMNS, LINES, 20_000)
+        self.screen = Screen(COLUMNS, LINES, 20_000)
         self._stream = Stream(self.screen)
         self._read = 0
 
     def start(self, command: str) -> None:
         """Run `command` in a pane whose output is piped from its first byte."""
-        self.pane.tmux("respawn-pane", "-k", f"read go; exec {command}")
+        self.pane.tmux("respawn-pane", "-k", f"read go; {command}; exec sleep 1000")
         self.pane.tmux("pipe-pane", "-O", f"exec cat >> {shlex.quote(str(self._log))}")
         self.pane.tmux("send-keys", "Enter")
 
