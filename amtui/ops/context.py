@@ -13,6 +13,7 @@ from amtui.model import MAIN_CONSOLE, Authority, Worker
 from amtui.store import Store
 
 if TYPE_CHECKING:
+    from amtui.agentstate import Question as AgentQuestion
     from amtui.console.hub import ConsoleHandle
 
 
@@ -93,6 +94,12 @@ class Context:
         if self.stdin is None:
             raise UsageError("there is no stdin to read here", "give the text itself")
         return self.stdin()
+
+    async def question(self, name: str) -> AgentQuestion | None:
+        """The question an agent shows now, with its options; None when it shows none. Raises what its host answers."""
+        from amtui.fleet.answer import open_question
+
+        return await open_question(self.estate, self.worker(name))
 
     async def facts(self, name: str) -> dict[str, str]:
         """What is known of a worker, label to value, in the order a person wants it."""

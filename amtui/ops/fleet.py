@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Struct
 
-from amtui.fleet import query
+from amtui.fleet import query as query  # the screens filter with the same grammar
 from amtui.model import SCHEMA, WorkerRow
 from amtui.ops.base import Action, Arg, Progress, Result, Yield
 from amtui.ops.context import Context

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from amtui.errors import UnknownName
 from amtui.fleet import lifecycle
-from amtui.model import SCHEMA
+from amtui.model import SCHEMA, AgentStatus
 from amtui.ops.base import Action, Arg, Progress, Result, Yield
 from amtui.ops.context import Context, Question
 
@@ -31,6 +31,10 @@ class Restart(Struct, frozen=True, kw_only=True):
 
 async def restart(ctx: Context, params: Restart) -> AsyncIterator[Yield]:
     worker = ctx.worker(params.name)
+    agent = ctx.fleet.row(worker).agent
+    if agent.status is AgentStatus.WORKING and worker.runtime != "shell":
+        text = f"it is working ({agent.text or 'no word on what'}); its turn ends here"
+        await ctx.confirm(Question("confirm", f"restart {worker.name}", text))
     yield Progress(f"restarting {worker.name}")
     await lifecycle.restart(ctx.estate, worker, resume=params.resume)
     yield Result(

@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from amtui.errors import AmtuiError
 from amtui.model import Authority, HostState, WorkerRow
-from amtui.ops.fleet import query  # type: ignore[attr-defined]  # the one grammar, as `ls` has it
+from amtui.ops.fleet import query
 from amtui.screens.actions import WorkerActions
 from amtui.widgets import states
 from amtui.widgets.console_view import ConsoleView

@@ -177,7 +177,6 @@ def test_plain_lines_at_once_are_the_same_as_one_by_one(size: int) -> None:
     ("data", "kept"),
     [
         (b"\x1b[1;3r\x1b[3;1H\n\n", 2),
-        (b"\x1b[2;4r\x1b[4;1H\n\n", 0),
         (b"\x1b[?1049h\x1b[6;1H\n\n", 0),
         (b"\x1b[3S", 3),
         (b"\x1b[2J", 6),
@@ -190,6 +189,13 @@ def test_what_becomes_history(data: bytes, kept: int) -> None:
     screen, stream = fed(b"1\r\n2\r\n3\r\n4\r\n5\r\n6")
     stream.feed(data)
     assert [row.text.strip() for row in screen.history] == [str(n + 1) for n in range(kept)]
+
+
+def test_lines_leaving_an_inner_region_are_history_too() -> None:
+    """As in tmux, so that its line numbers are ours."""
+    screen, stream = fed(b"1\r\n2\r\n3\r\n4\r\n5\r\n6")
+    stream.feed(b"\x1b[2;4r\x1b[4;1H\n\n")
+    assert [row.text.strip() for row in screen.history] == ["2", "3"]
 
 
 def test_resizing_crops_and_pads() -> None:
