@@ -74,9 +74,10 @@ class Estate:
     def hub(self) -> Hub:
         """The one console hub of this process."""
         if self._hub is None:
+            from amtui.console.config import ConsoleConfig
             from amtui.console.hub import Hub
 
-            self._hub = Hub()
+            self._hub = Hub(history=self.config.section("console", ConsoleConfig).history)
         return self._hub
 
     async def place(self, worker: Worker) -> Place:
