@@ -11,7 +11,7 @@ from amtui.bootstrap.session import Session
 from amtui.console import server
 from amtui.errors import AmtuiError, Conflict
 from amtui.fleet.look import look
-from amtui.model import MAIN_CONSOLE, AgentStatus, Untrusted
+from amtui.model import MAIN_CONSOLE, UNKNOWN_STATE, AgentStatus, Untrusted
 from amtui.providers.base import Place
 from amtui.runtimes import get as runtime_of
 from amtui.runtimes.base import Setup
@@ -85,7 +85,7 @@ async def _dialog(estate: Estate, setup: Setup, patience: float) -> str:
     deadline = time.monotonic() + patience
     while True:
         try:
-            state = (await look(estate, [worker], {}))[worker.id]
+            state = (await look(estate, [worker], {})).get(worker.id, UNKNOWN_STATE)
         except AmtuiError as error:
             return error.message
         if state.status is AgentStatus.FAILED:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from amtui import agentstate
 from amtui.console import server
 from amtui.console.guard import Guard
-from amtui.errors import Refused, UsageError
+from amtui.errors import Refused, StreamBroken, UsageError
 from amtui.fleet.look import one
 from amtui.model import MAIN_CONSOLE, Worker
 
@@ -25,7 +25,8 @@ async def answer(estate: Estate, worker: Worker, choice: str) -> str:
     """Choose an option by its number or words and press its key; returns the option's text.
 
     The guard (the question's line and the option) is evaluated by tmux in the turn that presses the key. Raises
-    `Refused` when no question is open or it changed meanwhile, `UsageError` for an unknown option.
+    `Refused` when no question is open or it changed meanwhile, `UsageError` for an unknown option, `StreamBroken`
+    when no answer came and nobody knows whether the key was pressed.
     """
     asked = await open_question(estate, worker)
     if asked is None:
@@ -40,6 +41,11 @@ async def answer(estate: Estate, worker: Worker, choice: str) -> str:
     if done.outcome == "refused":
         raise Refused(
             f"{worker.name}: the question changed, nothing was pressed", f"amtui screen {worker.name}"
+        )
+    if done.outcome == "unknown":
+        raise StreamBroken(
+            f"{worker.name}: no answer came; whether the key was pressed is unknown",
+            f"look: amtui screen {worker.name}",
         )
     estate.store.record(worker.id, "answered", option.text)
     return option.text

@@ -37,17 +37,17 @@ done
 async def look(
     estate: Estate, workers: Sequence[Worker], previous: Mapping[str, AgentState]
 ) -> dict[str, AgentState]:
-    """What the agents of workers on one host do now, by worker id.
+    """What the agents of workers on one host do now, by worker id; without those about whom nobody answered.
 
-    A sleeping or unborn worker has no agent; where nobody answers, the last known state stands and ages.
+    A sleeping or unborn worker has no agent. `previous` holds last known states, to tell since when one holds.
     """
     now = estate.clock()
-    found = {worker.id: previous.get(worker.id, UNKNOWN_STATE) for worker in workers}
+    found: dict[str, AgentState] = {}
     awake = []
     for worker in workers:
         if worker.asleep or not worker.root:
             none = AgentState(status=AgentStatus.NONE, source="none", confidence="certain")
-            found[worker.id] = settle(found[worker.id], none, now)
+            found[worker.id] = settle(previous.get(worker.id, UNKNOWN_STATE), none, now)
         else:
             awake.append(worker)
     for first in range(0, len(awake), AT_ONCE):
@@ -58,7 +58,8 @@ async def look(
             continue
         for worker, one in zip(some, seen, strict=True):
             if one is not None:
-                found[worker.id] = settle(found[worker.id], agentstate.judge(one, now), now)
+                before = previous.get(worker.id, UNKNOWN_STATE)
+                found[worker.id] = settle(before, agentstate.judge(one, now), now)
     return found
 
 
