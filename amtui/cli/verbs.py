@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 GROUPS = {
+    "benchmark": "Measure amtui on this computer beside what it is compared with.",
     "config": "Where settings live, what is in force, what is wrong with them.",
     "secret": "Keys: in the OS keyring, or with consent in a private file.",
     "upstream": "Where models come from.",

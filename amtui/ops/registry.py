@@ -23,6 +23,7 @@ _NO_MCP = frozenset({Surface.CLI, Surface.PALETTE, Surface.LINE, Surface.HELP})
 _SECRET = "a secret is typed by a person, hidden, on the command line"
 _ONE_LINE = "it needs words that a palette entry cannot ask for; the `:` line has it"
 _STREAM = "the Logs screen shows the same, live"
+_MEASURE = "it would measure the front end's own work as well"
 
 OPS: tuple[Op, ...] = (
     Op(
@@ -266,6 +267,15 @@ OPS: tuple[Op, ...] = (
         "Check this computer, the substrates and the upstreams; say how to fix what is wrong.",
         Effect.READ,
         "amtui.ops.doctor:DOCTOR",
+    ),
+    Op(
+        "benchmark emulator",
+        "Benchmark the emulator",
+        "Measure the terminal emulator beside stock pyte, on generated and recorded output.",
+        Effect.READ,
+        "amtui.ops.benchmark:EMULATOR",
+        _SHELL_ONLY,
+        _MEASURE,
     ),
 )
 
