@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from amtui.errors import WrongState
 from amtui.fleet.place import confinement, workdir_of
 from amtui.providers.base import Command, ExecStream, Purpose
 
@@ -19,17 +20,22 @@ _ENTER = 'PATH="$HOME/.local/bin:$PATH"; export PATH; cd "$1" || exit 1; shift; 
 
 
 def stream_beside(
-    estate: Estate, worker: Worker, argv: Sequence[str], *, timeout: float | None
+    estate: Estate, worker: Worker, argv: Sequence[str]
 ) -> AbstractAsyncContextManager[ExecStream]:
-    """Run `argv` next to the agent with live output; leaving early kills it. `timeout` is in seconds."""
+    """Run `argv` next to the agent with live output and empty stdin; leaving early kills it.
+
+    Raises `WrongState` for a worker that has no place on its host yet.
+    """
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[ExecStream]:
+        if not worker.root:
+            raise WrongState(f"{worker.name} has no place on its host yet", f"amtui bootstrap {worker.name}")
         place = await estate.place(worker)
         words = ["/bin/sh", "-c", _ENTER, "sh", workdir_of(worker, place), *argv]
         if wrap := confinement(worker, place):
             words = list(wrap(words))
-        command = Command(argv=words, env={"HOME": place.home}, timeout=timeout)
+        command = Command(argv=words, env={"HOME": place.home}, stdin=b"", timeout=None)
         async with place.provider.stream_exec(place.host_id, command, purpose=Purpose.USER) as stream:
             yield stream
 

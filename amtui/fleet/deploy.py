@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from amtui.bootstrap import gate
+from amtui.bootstrap import gate, remove
 from amtui.bootstrap.bundle import reachable, repository_phase
 from amtui.bootstrap.phases import Plan, plan
 from amtui.bootstrap.runner import progress, run
 from amtui.console.helper import check_place
+from amtui.errors import AmtuiError, UsageError
 from amtui.fleet.agent import session_of
 from amtui.fleet.place import confinement, setup_of
-from amtui.model import MAIN_CONSOLE, Autonomy, Phase, Untrusted, Worker
+from amtui.model import MAIN_CONSOLE, Autonomy, Phase, PhaseStatus, Untrusted, Worker
 from amtui.providers.confinement import available
 from amtui.runtimes import get as runtime_of
 from amtui.upstreams import loopback, probe
@@ -81,15 +82,25 @@ async def change(
     autonomy: Autonomy | None = None,
     unconfined_ok: bool = False,
 ) -> Worker:
-    """Record another model, upstream or autonomy after the gate let it through; takes effect at the next start."""
+    """Record another model, upstream or autonomy after the gate let it through; takes effect at the next start.
+
+    Consent to full autonomy holds until it is changed. Raises what the gate raises; then nothing is recorded.
+    """
     wanted = {
         key: value
         for key, value in (("model", model), ("upstream", upstream), ("autonomy", autonomy))
         if value is not None
     }
-    changed = msgspec.structs.replace(worker, **wanted)
-    await _gate(estate, changed, consent=unconfined_ok, offline=upstream is None)
-    worker = estate.store.update_worker(worker.id, **wanted)
+    runtime = runtime_of(worker.runtime)
+    if not runtime.wires and (upstream or model):
+        raise UsageError(f"{runtime.title} asks no model", "only its autonomy can be changed")
+    # An upstream takes the place of the login that was put off.
+    changes = wanted | ({"login_later": False} if upstream and worker.login_later else {})
+    # Where it works is not in question: it is there, and its repository need not be reachable now.
+    changed = msgspec.structs.replace(worker, workdir=None, repo=None, **changes)
+    consent = unconfined_ok or worker.autonomy is Autonomy.FULL
+    await _gate(estate, changed, consent=consent, offline=upstream is None)
+    worker = estate.store.update_worker(worker.id, **changes)
     estate.store.record(worker.id, "changed", ", ".join(f"{key} {value}" for key, value in wanted.items()))
     return worker
 
@@ -147,10 +158,17 @@ async def prepare(estate: Estate, worker: Worker) -> tuple[Worker, Plan]:
 async def bootstrap(
     estate: Estate, worker: Worker, *, on_phase: OnPhase, on_log: OnLog, from_phase: str | None = None
 ) -> Worker:
-    """Drive the worker's bootstrap to its end; safe to call again after any death. Raises `BootstrapFailed`, …"""
+    """Drive the worker's bootstrap to its end; safe to call again after any death. Raises `BootstrapFailed`, …
+
+    A worker that slept is awake after it.
+    """
     worker, steps = await prepare(estate, worker)
     store = estate.store
-    store.clear_phases(worker.id)
+    if from_phase is None or any(spec.id == from_phase for spec in steps.phases):
+        store.clear_phases(worker.id)
+        for spec in steps.phases:
+            pending = Phase(id=spec.id, title=spec.title, status=PhaseStatus.PENDING, core=spec.core)
+            store.put_phase(worker.id, pending)
     seen: dict[str, Phase] = {}
 
     def changed(phase: Phase) -> None:
@@ -159,6 +177,15 @@ async def bootstrap(
         on_phase(phase, progress(steps, tuple(seen.values())))
 
     place = await estate.place(worker)
-    await run(steps, place, on_phase=changed, on_log=on_log, from_phase=from_phase, clock=estate.clock)
+    try:
+        await run(steps, place, on_phase=changed, on_log=on_log, from_phase=from_phase, clock=estate.clock)
+    except UsageError:
+        raise
+    except AmtuiError as error:
+        store.record(worker.id, "unfinished", error.message)
+        raise
+    if worker.asleep:
+        await remove.wake(place, worker, session=session_of(estate, await setup_of(estate, worker)))
+        worker = store.update_worker(worker.id, asleep=False)
     store.record(worker.id, "ready", f"{worker.runtime} runs on {worker.substrate}")
     return worker

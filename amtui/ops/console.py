@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Struct
 
-from amtui.errors import Refused, UsageError, WaitTimeout
+from amtui.errors import ExecTimeout, Refused, UsageError, WaitTimeout
 from amtui.model import MAIN_CONSOLE, SCHEMA, AgentStatus, Untrusted, Worker
 from amtui.ops.base import Action, Arg, Chunk, Progress, Result, Yield
 from amtui.ops.context import Context
 
+if TYPE_CHECKING:
+    from amtui.console.server import SendOutcome
+    from amtui.providers.base import Exit
+
 POLL = 0.5
 """Seconds between two looks of `wait`."""
+LOOK = 20.0
+"""Seconds that the one look of `wait --timeout 0` may take."""
+KEPT = 8 << 20
+"""Bytes of each stream that the document of `exec` holds."""
 
 
 class Attach(Struct, frozen=True, kw_only=True):
@@ -65,7 +74,7 @@ class Wait(Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, Arg("name of the worker", positional=True, complete="worker")]
     until: Annotated[str, Arg("states, joined by commas", metavar="STATES")] = "needs-you,done,failed"
-    timeout: Annotated[float, Arg("seconds")] = 600.0
+    timeout: Annotated[float, Arg("seconds; 0 looks once")] = 600.0
 
 
 class Exec(Struct, frozen=True, kw_only=True):
@@ -86,28 +95,45 @@ async def send(ctx: Context, params: Send) -> AsyncIterator[Yield]:
     from amtui.console import server
     from amtui.console.guard import Guard
 
-    worker = ctx.worker(params.name)
-    text = ctx.read_stdin() if params.text == "-" else params.text
+    worker, store = ctx.worker(params.name), ctx.estate.store
+    text = _piped(ctx) if params.text == "-" else params.text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError("the text is not UTF-8", "a console takes text only") from None
     key = f"send:{worker.id}:{params.console}:{params.id}"
-    if params.id and (known := ctx.estate.store.claim_once(key)) is not None:
+    if params.id and (known := store.claim_once(key)) is not None:
         yield Result({"schema": SCHEMA, **known, "repeated": True}, f"{known['outcome']} (said before)")
         return
-    guard = Guard(absent=() if params.force else prompt_guard(worker.runtime))
-    place = await ctx.estate.place(worker)
-    done = await server.send(
-        place, params.console, text, enter=not params.no_enter, guard=guard, id=params.id and key
-    )
-    document = {"name": worker.name, "outcome": done.outcome, "reason": done.reason}
-    ctx.estate.store.record(worker.id, "send", f"{done.outcome} {done.reason}".strip())
+    settled = False
+    try:
+        guard = Guard(absent=() if params.force else prompt_guard(worker.runtime))
+        place = await ctx.estate.place(worker)
+        done = await server.send(
+            place, params.console, text, enter=not params.no_enter, guard=guard, id=params.id and key
+        )
+        document = {"name": worker.name, "outcome": done.outcome, "reason": done.reason}
+        settled = done.outcome == ("typed" if params.no_enter else "submitted")
+        if params.id and settled:
+            store.finish_once(key, document)
+    finally:
+        # Not done, or not known to be: the worker itself knows the id and types nothing twice, so it may be asked.
+        if params.id and not settled:
+            store.forget_once(key)
+    store.record(worker.id, "send", f"{done.outcome} {done.reason}".strip())
     if done.outcome == "refused":
-        if params.id:
-            ctx.estate.store.forget_once(key)
         raise _refusal(worker, done.reason)
-    if params.id:
-        ctx.estate.store.finish_once(key, document)
-    yield Result(
-        {"schema": SCHEMA, **document}, done.outcome, exit_code=0 if done.outcome != "unknown" else 1
-    )
+    yield Result({"schema": SCHEMA, **document}, _outcome(done), exit_code=0 if settled else 1)
+
+
+def _piped(ctx: Context) -> str:
+    """What was piped in, without the newline that ends a line of a file: Enter is pressed by us."""
+    text = ctx.read_stdin()
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _outcome(done: SendOutcome) -> str:
+    return f"{done.outcome} ({done.reason})" if done.reason else done.outcome
 
 
 def _refusal(worker: Worker, reason: str) -> Refused:
@@ -126,11 +152,13 @@ async def keys(ctx: Context, params: Keys) -> AsyncIterator[Yield]:
 
     worker = ctx.worker(params.name)
     done = await server.keys(await ctx.estate.place(worker), params.console, params.keys)
+    ctx.estate.store.record(worker.id, "keys", f"{done.outcome} {done.reason}".strip())
     if done.outcome == "refused":
         raise Refused(
             f"{worker.name}: no key was pressed: {done.reason}", f"`amtui show {worker.name}` tells its state"
         )
-    yield Result({"schema": SCHEMA, "name": worker.name, "outcome": done.outcome}, done.outcome)
+    document = {"schema": SCHEMA, "name": worker.name, "outcome": done.outcome, "reason": done.reason}
+    yield Result(document, _outcome(done), exit_code=1 if done.outcome == "unknown" else 0)
 
 
 async def reply(ctx: Context, params: Reply) -> AsyncIterator[Yield]:
@@ -167,32 +195,48 @@ async def screen(ctx: Context, params: Screen) -> AsyncIterator[Yield]:
 
 
 def _statuses(text: str) -> set[AgentStatus]:
-    try:
-        return {AgentStatus(word.strip()) for word in text.split(",") if word.strip()}
-    except ValueError as error:
-        known = ", ".join(s.value for s in AgentStatus)
-        raise UsageError(f"--until: {error}", f"states are {known}") from None
+    from difflib import get_close_matches
+
+    known = [status.value for status in AgentStatus]
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise UsageError("--until names no state", f"states are {', '.join(known)}")
+    for word in words:
+        if word not in known:
+            near = get_close_matches(word, known, 1, 0.5)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise UsageError(f"--until: unknown state {word!r}{meant}", f"states are {', '.join(known)}")
+    return {AgentStatus(word) for word in words}
+
+
+def _seconds(flag: str, value: float) -> float:
+    if not 0 <= value < 1e9:  # nor is a NaN
+        raise UsageError(f"{flag} wants seconds, not {value:g}", "0 or more")
+    return value
 
 
 async def wait(ctx: Context, params: Wait) -> AsyncIterator[Yield]:
     worker = ctx.worker(params.name)
-    wanted = _statuses(params.until)
-    last: AgentStatus | None = None
+    wanted, limit = _statuses(params.until), _seconds("--timeout", params.timeout)
+    last, state = "not seen", None
     try:
-        async with asyncio.timeout(params.timeout):
+        async with asyncio.timeout(limit or LOOK):
             while True:
-                await ctx.fleet.refresh(worker)
-                state = ctx.fleet.row(worker).agent
-                if state.status in wanted:
+                # Only what is seen now counts: what was known before may be days old.
+                state = (await ctx.fleet.refresh(worker)).get(worker.id)
+                if state is not None and state.status in wanted:
                     break
-                if state.status is not last:
-                    yield Progress(f"{worker.name} is {state.status.value} {state.reason}".rstrip())
-                    last = state.status
+                now = f"{state.status.value} {state.reason}".rstrip() if state else _away(ctx, worker)
+                if now != last:
+                    yield Progress(f"{worker.name} is {now}")
+                    last = now
+                if not limit:
+                    raise TimeoutError
                 await asyncio.sleep(POLL)
+                worker = ctx.estate.store.worker_by_id(worker.id)
     except TimeoutError:
-        now = last.value if last else "unknown"
         raise WaitTimeout(
-            f"{worker.name} is {now} after {params.timeout:g} s, not {params.until}",
+            f"{worker.name} is {last} after {params.timeout:g} s, not {params.until}",
             f"`amtui explain {worker.name}` shows the evidence",
         ) from None
     document = {"schema": SCHEMA, "name": worker.name, "agent": msgspec.to_builtins(state)}
@@ -201,9 +245,10 @@ async def wait(ctx: Context, params: Wait) -> AsyncIterator[Yield]:
     )
 
 
-def surroundings(worker: Worker, home: str) -> dict[str, str]:
-    """What makes a command feel at home beside the agent."""
-    return {"HOME": home, "AMTUI_WORKER": worker.name}
+def _away(ctx: Context, worker: Worker) -> str:
+    """Why nothing is seen of a worker's agent."""
+    host = ctx.fleet.row(worker).host
+    return f"{host.state.value} ({host.detail})" if host.detail else f"not answering ({host.state.value})"
 
 
 async def run_command(ctx: Context, params: Exec) -> AsyncIterator[Yield]:
@@ -211,30 +256,55 @@ async def run_command(ctx: Context, params: Exec) -> AsyncIterator[Yield]:
     from amtui.providers.base import Exit, Gap, Output
 
     worker = ctx.worker(params.name)
-    if not params.command:
-        raise UsageError("exec wants a command", "amtui exec NAME -- CMD…")
-    code: int | None = None
-    kept = bytearray()
-    async with stream_beside(ctx.estate, worker, params.command, timeout=params.timeout or None) as stream:
-        async for event in stream:
-            match event:
-                case Output(stream=name, data=data):
-                    if name == "stdout" and len(kept) < 8 << 20:
-                        kept += data
-                    yield Chunk(data, name)
-                case Gap(reason=reason):
-                    yield Progress(f"output lost: {reason}")
-                case Exit(code=exit_code, signal=signal):
-                    code = exit_code if exit_code is not None else 128
-                    if signal:
-                        yield Progress(f"ended by signal {signal}")
+    limit = _seconds("--timeout", params.timeout)
+    ended: Exit | None = None
+    kept = {"stdout": bytearray(), "stderr": bytearray()}
+    cut = False
+    try:
+        async with (
+            asyncio.timeout(limit or None),
+            stream_beside(ctx.estate, worker, params.command) as stream,
+        ):
+            async for event in stream:
+                match event:
+                    case Output(stream=name, data=data):
+                        room = max(0, KEPT - len(kept[name]))
+                        kept[name] += data[:room]
+                        cut = cut or len(data) > room
+                        yield Chunk(data, name)
+                    case Gap(reason=reason):
+                        yield Progress(f"output lost: {reason}")
+                    case Exit():
+                        ended = event
+    except TimeoutError:
+        raise ExecTimeout(
+            f"{worker.name}: the command did not end within {limit:g} s and was killed",
+            "give it more with --timeout",
+            stdout=bytes(kept["stdout"]),
+            stderr=bytes(kept["stderr"]),
+        ) from None
+    if ended is not None and ended.signal:
+        yield Progress(f"ended by signal {ended.signal}")
+    code = _status(ended)
     document = {
         "schema": SCHEMA,
         "name": worker.name,
         "exit_code": code,
-        "stdout": Untrusted(bytes(kept), worker.name).for_json(),
+        "signal": ended.signal if ended else None,
+        **{name: Untrusted(bytes(data), worker.name).for_json() for name, data in kept.items()},
+        "truncated": cut,
     }
-    yield Result(document, exit_code=code if code is not None else 1)
+    yield Result(document, exit_code=code)
+
+
+def _status(ended: Exit | None) -> int:
+    """The exit status as a shell tells it: 128 and the number of the signal for a program that was killed."""
+    if ended is None:
+        return 1
+    if ended.code is not None:
+        return ended.code
+    number = getattr(signal, f"SIG{ended.signal}", 0)
+    return 128 + int(number)
 
 
 ATTACH = Action(Attach, attach)
