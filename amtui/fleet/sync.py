@@ -71,6 +71,8 @@ class Fleet:
         self._listeners: set[Listener] = set()
         self._known: tuple[WorkerRow, ...] = ()
         """As the store has them."""
+        self._made_of: tuple[WorkerRow, ...] | None = None
+        """The `_known` that `_rows` were made of."""
         self._stale: frozenset[str] = frozenset()
         self._rows: tuple[WorkerRow, ...] = ()
         """As they are shown."""
@@ -93,11 +95,11 @@ class Fleet:
 
     def rows(self) -> tuple[WorkerRow, ...]:
         """Every worker as last known, by name; what is older than `STALE` is shown as unknown. Raises `StoreError`."""
-        fresh = self._read()
+        self._read()
         now = self._estate.clock()
         stale = frozenset(row.worker.id for row in self._known if is_stale(row, now))
-        if fresh or stale != self._stale:
-            self._stale = stale
+        if self._known is not self._made_of or stale != self._stale:  # others read the store too, in between
+            self._made_of, self._stale = self._known, stale
             self._rows = tuple(aged(row) if row.worker.id in stale else row for row in self._known)
         return self._rows
 
@@ -109,13 +111,11 @@ class Fleet:
         host = Host(id=worker.host_id, substrate=worker.substrate, state=HostState.UNKNOWN)
         return WorkerRow(worker=worker, host=host)
 
-    def _read(self) -> bool:
-        """Read the store again if anybody wrote; True when that was done."""
+    def _read(self) -> None:
+        """Read the store again if anybody wrote."""
         revision = self._estate.store.revision()
-        if revision == self._seen:
-            return False
-        self._known, self._seen = tuple(self._estate.store.rows()), revision
-        return True
+        if revision != self._seen:
+            self._known, self._seen = tuple(self._estate.store.rows()), revision
 
     # Being told
 
