@@ -36,7 +36,8 @@ class Context:
     """One front end's session with amtui.
 
     `ask` is None where nobody can be asked; `yes` is the operator's advance consent to destructive steps;
-    `terminal` tells whether stdout is a terminal, so that a reader rather than a program is served.
+    `terminal` tells whether stdout is a terminal, so that a reader rather than a program is served; `stdin` reads
+    what was piped in and is None where there is none.
     """
 
     def __init__(
@@ -88,6 +89,11 @@ class Context:
     def store(self) -> Store:
         """The store: events, phases, last known rows."""
         return self.estate.store
+
+    @property
+    def streams(self) -> bool:
+        """Whether output that never ends has a reader: on a command line, not in a dialog or a tool call."""
+        return self.stdin is not None
 
     def read_stdin(self) -> str:
         """What was piped in, for operations whose text is `-`. Raises `UsageError` where nothing can be."""

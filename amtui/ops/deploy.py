@@ -75,7 +75,7 @@ def _wish(ctx: Context, params: New) -> fleet.Wish:
         runtime=runtime,
         upstream=None if runtime == "shell" else upstream,
         login_later=params.login == "later",
-        model=params.model,
+        model=None if runtime == "shell" else params.model,
         autonomy=params.autonomy or defaults.autonomy or Autonomy.ASK,
         workdir=workdir,
         repo=str(Source.parse(params.repo)) if params.repo else None,
@@ -102,6 +102,8 @@ async def _full(ctx: Context) -> bool:
 
 async def new(ctx: Context, params: New) -> AsyncIterator[Yield]:
     wish = _wish(ctx, params)
+    if wish.runtime == "shell" and (params.upstream or params.model):
+        yield Progress("note: a shell asks no model; --agent chooses one that does")
     consent = await _consent(ctx, wish)
     yield Progress(f"checking what {wish.name if wish.name.isprintable() else 'it'} needs")
     worker = await fleet.create(ctx.estate, wish, unconfined_ok=consent, offline=params.offline)
@@ -202,7 +204,8 @@ async def change(ctx: Context, params: Set) -> AsyncIterator[Yield]:
     if not wanted:
         raise UsageError("set changes nothing", "give --model, --upstream or --autonomy")
     consent = False
-    if params.autonomy is Autonomy.FULL and worker.substrate == "local" and not worker.confined:
+    unconfined = worker.substrate == "local" and not worker.confined and worker.runtime != "shell"
+    if params.autonomy is Autonomy.FULL and worker.autonomy is not Autonomy.FULL and unconfined:
         consent = await _full(ctx)
     worker = await fleet.change(ctx.estate, worker, unconfined_ok=consent, **wanted)
     said = ", ".join(f"{key} {value}" for key, value in wanted.items())

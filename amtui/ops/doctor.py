@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -122,7 +123,8 @@ async def _hosts(ctx: Context, wanted: tuple[str, ...]) -> AsyncIterator[Finding
             provider = ctx.estate.providers.get(substrate)
             account = await provider.check(ctx.estate.providers.host_id(substrate))
         except AmtuiError as error:
-            yield Finding(topic=substrate, level="bad", text=error.message, fix=error.hint)
+            fix = error.hint or "see that it answers, or destroy the workers on it"
+            yield Finding(topic=substrate, level="bad", text=error.message, fix=fix)
         else:
             yield Finding(topic=substrate, level="ok", text=" · ".join((account.identity, *account.notes)))
 
@@ -134,10 +136,10 @@ async def _upstreams(ctx: Context) -> AsyncIterator[Finding]:
     for name in sorted(used):
         try:
             upstream = ctx.estate.upstreams.get(name)
+            secret = ctx.estate.secrets.get(upstream.key_env) if upstream.key_env else None
         except AmtuiError as error:
             yield Finding(topic=f"upstream {name}", level="bad", text=error.message, fix=error.hint)
             continue
-        secret = ctx.estate.secrets.get(upstream.key_env) if upstream.key_env else None
         if upstream.key_env and secret is None:
             yield Finding(
                 topic=f"upstream {name}",
@@ -158,7 +160,8 @@ async def _upstreams(ctx: Context) -> AsyncIterator[Finding]:
 
 
 async def doctor(ctx: Context, params: Doctor) -> AsyncIterator[Yield]:
-    findings = [*_computer(ctx), *_settings(ctx)]
+    # Programs are asked for their versions: not on the event loop, which may be drawing a screen.
+    findings = await asyncio.to_thread(lambda: [*_computer(ctx), *_settings(ctx)])
     yield Progress("asking hosts and upstreams")
     findings += [finding async for finding in _hosts(ctx, params.host)]
     findings += [finding async for finding in _upstreams(ctx)]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from msgspec import Struct
 
-from amtui.errors import UnknownName
+from amtui.errors import AmtuiError, UnknownName
 from amtui.fleet import lifecycle
-from amtui.model import SCHEMA, AgentStatus
+from amtui.model import SCHEMA, UNKNOWN_STATE, AgentStatus, Worker
 from amtui.ops.base import Action, Arg, Progress, Result, Yield
 from amtui.ops.context import Context, Question
 
@@ -31,9 +32,9 @@ class Restart(Struct, frozen=True, kw_only=True):
 
 async def restart(ctx: Context, params: Restart) -> AsyncIterator[Yield]:
     worker = ctx.worker(params.name)
-    agent = ctx.fleet.row(worker).agent
-    if agent.status is AgentStatus.WORKING and worker.runtime != "shell":
-        text = f"it is working ({agent.text or 'no word on what'}); its turn ends here"
+    seen = (await ctx.fleet.refresh(worker)).get(worker.id, UNKNOWN_STATE)
+    if seen.status is AgentStatus.WORKING and worker.runtime != "shell":
+        text = f"it is working ({seen.text or 'no word on what'}); its turn ends here"
         await ctx.confirm(Question("confirm", f"restart {worker.name}", text))
     yield Progress(f"restarting {worker.name}")
     await lifecycle.restart(ctx.estate, worker, resume=params.resume)
@@ -43,33 +44,36 @@ async def restart(ctx: Context, params: Restart) -> AsyncIterator[Yield]:
 
 
 async def sleep(ctx: Context, params: Several) -> AsyncIterator[Yield]:
-    done = []
-    for worker in [ctx.worker(name) for name in params.name]:
+    workers = [ctx.worker(name) for name in dict.fromkeys(params.name)]
+    tally = _Tally()
+    for worker in workers:
         yield Progress(f"stopping {worker.name}")
-        await lifecycle.sleep(ctx.estate, worker)
-        done.append(worker.name)
-    yield Result(
-        {"schema": SCHEMA, "asleep": done}, "\n".join(f"{name} sleeps; its files are kept" for name in done)
-    )
+        with tally.of(worker.name):
+            await lifecycle.sleep(ctx.estate, worker)
+    document = {"schema": SCHEMA, "asleep": tally.done, "failed": tally.failed}
+    yield tally.result(document, "\n".join(f"{name} sleeps; its files are kept" for name in tally.done))
 
 
 async def wake(ctx: Context, params: Several) -> AsyncIterator[Yield]:
-    done = []
-    for worker in [ctx.worker(name) for name in params.name]:
+    workers = [ctx.worker(name) for name in dict.fromkeys(params.name)]
+    tally = _Tally()
+    for worker in workers:
         yield Progress(f"starting {worker.name}")
-        await lifecycle.wake(ctx.estate, worker)
-        done.append(worker.name)
-    yield Result({"schema": SCHEMA, "awake": done}, "\n".join(f"{name} is awake" for name in done))
+        with tally.of(worker.name):
+            await lifecycle.wake(ctx.estate, worker)
+    document = {"schema": SCHEMA, "awake": tally.done, "failed": tally.failed}
+    yield tally.result(document, "\n".join(f"{name} is awake" for name in tally.done))
 
 
 async def destroy(ctx: Context, params: Several) -> AsyncIterator[Yield]:
+    names = list(dict.fromkeys(params.name))
+    for name in names:
+        _known(ctx, name)  # a name that never was stops everything before anything is lost
     outcome: list[dict[str, str]] = []
-    for name in params.name:
-        try:
-            worker = ctx.worker(name)
-        except UnknownName:
-            if not ctx.estate.store.was_destroyed(name):
-                raise
+    tally = _Tally()
+    for name in names:
+        worker = _known(ctx, name)
+        if worker is None:
             outcome.append({"name": name, "outcome": "gone", "text": f"{name} was destroyed before"})
             continue
         lost = await lifecycle.losses(ctx.estate, worker)
@@ -78,18 +82,60 @@ async def destroy(ctx: Context, params: Several) -> AsyncIterator[Yield]:
         )
         if lost:
             text += "; unsaved work: " + "; ".join(lost)
-        await ctx.confirm(Question("name", f"destroy {worker.name}", text, expect=worker.name))
-        yield Progress(f"destroying {worker.name}")
-        removed = await lifecycle.destroy(ctx.estate, worker)
-        said = f"{worker.name} is destroyed"
-        if removed.value == "gone":
-            said = f"{worker.name}: nothing of it was left on {worker.substrate}; it is off the list"
-        outcome.append({"name": worker.name, "outcome": removed.value, "text": said})
-    document = {
-        "schema": SCHEMA,
-        "destroyed": [{"name": o["name"], "outcome": o["outcome"]} for o in outcome],
-    }
-    yield Result(document, "\n".join(o["text"] for o in outcome))
+        with tally.of(name):
+            await ctx.confirm(Question("name", f"destroy {worker.name}", text, expect=worker.name))
+            yield Progress(f"destroying {worker.name}")
+            removed = await lifecycle.destroy(ctx.estate, worker)
+            said = f"{worker.name} is destroyed"
+            if removed.value == "gone":
+                said = f"{worker.name}: nothing of it was left on {worker.substrate}; it is off the list"
+            outcome.append({"name": worker.name, "outcome": removed.value, "text": said})
+    destroyed = [{"name": each["name"], "outcome": each["outcome"]} for each in outcome]
+    document = {"schema": SCHEMA, "destroyed": destroyed, "failed": tally.failed}
+    yield tally.result(document, "\n".join(each["text"] for each in outcome), some=bool(outcome))
+
+
+def _known(ctx: Context, name: str) -> Worker | None:
+    """The worker, or None where it was destroyed before. Raises `UnknownName`."""
+    try:
+        return ctx.worker(name)
+    except UnknownName:
+        if not ctx.estate.store.was_destroyed(name):
+            raise
+        return None
+
+
+class _Tally:
+    """What became of several workers: one that fails does not keep the others from their turn."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.errors: list[tuple[str, AmtuiError]] = []
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[None]:
+        """The turn of one worker."""
+        try:
+            yield
+        except AmtuiError as error:
+            self.errors.append((name, error))
+        else:
+            self.done.append(name)
+
+    @property
+    def failed(self) -> list[dict[str, str]]:
+        """For the document: name, message and hint of each."""
+        return [{"name": name, "message": e.message, "hint": e.hint} for name, e in self.errors]
+
+    def result(self, document: dict[str, object], text: str, *, some: bool = False) -> Result:
+        """All that was done and all that was not. Raises the error where it is the only news."""
+        if not self.errors:
+            return Result(document, text)
+        _, first = self.errors[0]
+        if len(self.errors) == 1 and not self.done and not some:
+            raise first
+        lines = [f"{name}: {e.message}" + (f" → {e.hint}" if e.hint else "") for name, e in self.errors]
+        return Result(document, "\n".join([*filter(None, [text]), *lines]), exit_code=first.exit_code)
 
 
 RESTART = Action(Restart, restart)

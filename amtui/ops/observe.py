@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Struct
 
+from amtui.errors import UsageError
 from amtui.fleet.place import confinement
 from amtui.model import SCHEMA, Event
 from amtui.ops.base import Action, Arg, Chunk, Result, Yield
@@ -70,18 +71,24 @@ async def logs(ctx: Context, params: Logs) -> AsyncIterator[Yield]:
 
 def _line(event: Event, names: dict[str, str]) -> str:
     when = datetime.fromtimestamp(event.at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return f"{when}  {names.get(event.worker, event.worker[:12] or 'amtui'):<16} {event.kind:<10} {event.text}".rstrip()
+    said = " ".join(event.text.split())  # one event, one line
+    return f"{when}  {names.get(event.worker, event.worker[:12] or 'amtui'):<16} {event.kind:<10} {said}".rstrip()
 
 
 async def events(ctx: Context, params: Events) -> AsyncIterator[Yield]:
     store = ctx.estate.store
+    if params.limit < 0:
+        raise UsageError(f"--limit wants 0 or more, not {params.limit}", "leave it out for the last 100")
     wanted = ctx.worker(params.worker).id if params.worker else None
+    newest = store.events(limit=1)
+    last = newest[-1].id if newest else 0
     found = store.events(worker=wanted, limit=params.limit)
     names = {worker.id: worker.name for worker in store.workers()}
     while params.follow:
         for event in found:
             yield Chunk((_line(event, names) + "\n").encode(), record=msgspec.to_builtins(event))
-        last = found[-1].id if found else 0
+        # Never back: with few or no lines to begin with, what happened before is not news.
+        last = max(last, found[-1].id if found else 0)
         found = []
         while not found:
             await asyncio.sleep(FOLLOW)

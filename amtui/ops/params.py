@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import types
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -37,6 +39,18 @@ class Field(NamedTuple):
             else self.arg.flag or "--" + self.name.replace("_", "-")
         )
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Every way to write the flag: a short one has its long name beside it."""
+        if not self.flag:
+            return ()
+        return (self.flag,) if self.flag.startswith("--") else (self.flag, "--" + self.name.replace("_", "-"))
+
+    @property
+    def label(self) -> str:
+        """What a message calls it: its flag, or the word that help shows."""
+        return self.flag or self.arg.metavar or self.name.upper()
+
 
 def fields(params: type[Struct]) -> tuple[Field, ...]:
     """The parameters of an operation, in order."""
@@ -65,20 +79,37 @@ def _field(item: msgspec.structs.FieldInfo, hint: Any) -> Field:
 
 
 def convert(op: Op, params: type[Struct], values: dict[str, Any]) -> Struct:
-    """A validated parameter struct. Raises `UsageError` naming the field and what it wants."""
+    """A validated parameter struct. Raises `UsageError` naming the field, what it wants, and the nearest value."""
     known = {f.name: f for f in fields(params)}
     for name in values:
         if name not in known:
-            raise UsageError(f"{op.id} has no parameter {name!r}", f"it takes {', '.join(known)}")
+            raise UsageError(f"{op.id} has no parameter {name!r}{_meant(name, known)}", _takes(known))
     for name, field in known.items():
         given = values.get(name)
+        if field.required and (given is None or (field.many and given in ((), []))):
+            raise UsageError(f"{op.id} wants {field.label}", field.arg.help)
         for value in given if field.many and isinstance(given, (list, tuple)) else (given,):
             if value is not None and field.choices and str(value) not in field.choices:
                 raise UsageError(unknown_choice(field, str(value)), f"choose from {', '.join(field.choices)}")
     try:
         return msgspec.convert(values, params, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{op.id}: {error}", f"see `amtui {op.id} --help`") from None
+        said, _, place = str(error).partition(" - at `$.")
+        wrong = known.get(re.split(r"[^A-Za-z0-9_]", place)[0])
+        what = f"{wrong.label}: " if wrong is not None else ""
+        said = said[:1].lower() + said[1:] if what else said
+        raise UsageError(f"{op.id}: {what}{said}", f"see `amtui {op.id} --help`") from None
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), 1, 0.5)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _takes(known: Iterable[str]) -> str:
+    return f"it takes {', '.join(known) or 'none'}"
 
 
 def unknown_choice(field: Field, value: str) -> str:
@@ -86,8 +117,7 @@ def unknown_choice(field: Field, value: str) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(value, field.choices, 1, 0.4)
-    what = field.flag or field.name
-    return f"{what}: unknown value {value!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"{field.label}: unknown value {value!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
 def command_line(op_id: str, params: Struct | dict[str, Any]) -> str:
@@ -96,8 +126,10 @@ def command_line(op_id: str, params: Struct | dict[str, Any]) -> str:
 
     op = get(op_id)
     values = params if isinstance(params, dict) else msgspec.structs.asdict(params)
-    words, tail = ["amtui", *op.id.split()], []
-    for field in sorted(fields(op.load().params), key=lambda f: not f.arg.positional):
+    loose: list[str] = []
+    flags: list[str] = []
+    tail: list[str] = []
+    for field in fields(op.load().params):
         value = values.get(field.name, field.default)
         if value is None or value == field.default or value == ():
             continue
@@ -105,12 +137,19 @@ def command_line(op_id: str, params: Struct | dict[str, Any]) -> str:
         if field.arg.rest:
             tail = ["--", *items]
         elif field.arg.positional:
-            words += items
+            loose += items
         elif field.type is bool:
-            words.append(field.flag)
+            flags.append(field.flag)
         else:
-            words += [word for item in items for word in (field.flag, item)]
-    return shlex.join(words + tail)
+            # What looks like a flag is tied to its own.
+            flags += [
+                word
+                for item in items
+                for word in ([f"{field.flags[-1]}={item}"] if item.startswith("-") else [field.flag, item])
+            ]
+    if any(word.startswith("-") and word != "-" for word in loose) and not tail:
+        return shlex.join(["amtui", *op.id.split(), *flags, "--", *loose])
+    return shlex.join(["amtui", *op.id.split(), *loose, *flags, *tail])
 
 
 def parse_line(text: str) -> tuple[Op, Struct]:
@@ -145,23 +184,28 @@ def parse_line(text: str) -> tuple[Op, Struct]:
 def _parse_words(op: Op, words: list[str]) -> Struct:
     action = op.load()
     known = fields(action.params)
-    flags = {f.flag: f for f in known if f.flag}
+    flags = {name: f for f in known for name in f.flags}
     rest = next((f for f in known if f.arg.rest), None)
     values: dict[str, Any] = {}
     loose: list[str] = []
     queue = list(words)
     while queue:
         word = queue.pop(0)
-        if word == "--" and rest is not None:
-            values[rest.name] = queue
+        if word == "--":
+            if rest is not None:
+                values[rest.name] = queue
+            else:
+                loose += queue
             break
         name, equals, inline = word.partition("=")
         field = flags.get(name)
         if field is None:
             if word.startswith("--"):
-                raise UsageError(f"{op.id} has no flag {name}", f"it takes {', '.join(flags) or 'none'}")
+                raise UsageError(f"{op.id} has no flag {name}{_meant(name, flags)}", _takes(flags))
             loose.append(word)
         elif field.type is bool:
+            if equals:
+                raise UsageError(f"{name} takes no value", field.arg.help)
             values[field.name] = True
         else:
             if not equals and not queue:
@@ -173,8 +217,6 @@ def _parse_words(op: Op, words: list[str]) -> Struct:
             values[field.name], loose = loose, []
         elif loose:
             values[field.name] = loose.pop(0)
-        elif field.required:
-            raise UsageError(f"{op.id} wants {field.arg.metavar or field.name.upper()}", field.arg.help)
     if loose:
         if rest is not None and rest.name not in values:
             values[rest.name] = loose

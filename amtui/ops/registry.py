@@ -6,8 +6,9 @@ goes through `run`, which is where read-only mode is enforced.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, cast
 
 from amtui.errors import Refused, UsageError
 from amtui.ops.base import EVERYWHERE, Effect, Op, Surface, Yield
@@ -318,8 +319,10 @@ async def run(ctx: Context, op_id: str, params: Struct | dict[str, Any]) -> Asyn
         from amtui.ops.params import convert
 
         params = convert(op, action.params, params)
-    async for item in action.run(ctx, params):
-        yield item
+    # Closed with us: what an operation has begun ends when nobody listens any more.
+    async with aclosing(cast("AsyncGenerator[Yield, None]", action.run(ctx, params))) as items:
+        async for item in items:
+            yield item
 
 
 async def result(ctx: Context, op_id: str, params: Struct | dict[str, Any]) -> Any:
