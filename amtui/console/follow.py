@@ -12,6 +12,8 @@ from amtui.console.session import Session
 from amtui.errors import StreamBroken
 from amtui.providers.base import Cap, Command, ExecStream, Exit, Output, Purpose
 
+QUIET: Final = 3
+"""Heartbeats of ours that the host may miss before it ends what rests there for us."""
 DUPLEX: Final = Cap.STREAM | Cap.STDIN | Cap.BINARY_OUTPUT
 
 
@@ -49,12 +51,24 @@ async def follow_stream(session: Session) -> None:
     """L3: output of one long exec. Never returns; raises what ended it."""
     assert session.position is not None
     at, beat = session.position, session.timing.beat
-    asked = command(session, "stream", str(at.generation), str(at.offset), str(beat))
+    words = (str(at.generation), str(at.offset), str(beat), str(QUIET * beat))
+    asked = command(session, "stream", *words)
     provider, host = session.place.provider, session.place.host_id
     async with provider.stream_exec(host, asked, purpose=Purpose.CONSOLE) as stream:
-        async for frame in frames(stream, 2 * beat + session.timing.deadline):
-            await take(session, frame)
-            await session.room()
+        pulse = asyncio.ensure_future(_pulse(stream, beat))
+        try:
+            async for frame in frames(stream, 2 * beat + 5.0):
+                await take(session, frame)
+                await session.room()
+        finally:
+            pulse.cancel()
+
+
+async def _pulse(stream: ExecStream, beat: float) -> None:
+    """Tell the host that we are still there: a link that was cut tells it nothing, and what rests there must end."""
+    while True:
+        await asyncio.sleep(beat)
+        await stream.write(b"\n")
 
 
 async def follow_polls(session: Session) -> None:

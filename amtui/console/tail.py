@@ -12,11 +12,12 @@ from contextlib import suppress
 from typing import Final
 
 from amtui.console import helper
+from amtui.console.channel import KeyChannel
 from amtui.console.follow import DUPLEX, best_level, follow_briskly, follow_polls, follow_stream
 from amtui.console.lines import Lines
 from amtui.console.session import Session
 from amtui.console.status import Link
-from amtui.console.typist import KeyChannel, Typist
+from amtui.console.typist import Typist
 from amtui.errors import AmtuiError, CapacityUnavailable, NotFound, StreamBroken
 
 _PATIENCE: Final = 3.0

@@ -3,62 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Final
 
-from amtui.console import helper
-from amtui.console.follow import command, frames, take
+from amtui.console.channel import KeyChannel
+from amtui.console.follow import take
 from amtui.console.input import Batch
-from amtui.console.protocol import BeatFrame, FailureFrame, Frame
+from amtui.console.protocol import Frame
 from amtui.console.session import Session
-from amtui.errors import AmtuiError, NotFound, StreamBroken
-from amtui.providers.base import ExecStream, Purpose
+from amtui.errors import AmtuiError, NotFound
 
 IN_FLIGHT: Final = 4
 """Requests with keys that may be under way at once; each repeats everything unacknowledged."""
-
-
-class KeyChannel:
-    """A parked helper that takes one request a line: a key costs no process and no new channel."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._stream: ExecStream | None = None
-        self._waiting: deque[asyncio.Future[Frame]] = deque()
-
-    @property
-    def open(self) -> bool:
-        return self._stream is not None
-
-    async def run(self) -> None:
-        """Keep the channel open until something breaks it, then raise that."""
-        asked = command(self._session, "duplex")
-        place = self._session.place
-        try:
-            async with place.provider.stream_exec(place.host_id, asked, purpose=Purpose.CONSOLE) as stream:
-                async for frame in frames(stream, 1e9):
-                    if self._stream is None:
-                        self._stream = stream  # its first heartbeat: it listens
-                    elif not isinstance(frame, BeatFrame) and self._waiting:
-                        waiting = self._waiting.popleft()
-                        if not waiting.done():
-                            waiting.set_result(frame)
-        finally:
-            self._stream = None
-            for waiting in self._waiting:
-                if not waiting.done():
-                    waiting.set_exception(StreamBroken("the key channel closed", op="console"))
-            self._waiting.clear()
-
-    async def send(self, line: str, timeout: float) -> Frame:
-        """One request, one answer, in order. Raises `StreamBroken`, TimeoutError."""
-        if self._stream is None:
-            raise StreamBroken("the key channel is closed", op="console")
-        waiting: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiting)
-        await self._stream.write(line.encode() + b"\n")
-        async with asyncio.timeout(timeout):
-            return await waiting
 
 
 class Typist:
@@ -174,13 +129,11 @@ class Typist:
         head = [str(at.generation), str(at.offset)]
         tail = [*bound, *(batch.word() for batch in batches)]
         if self.channel is not None and self.channel.open:
-            line = "\t".join(["input", *head, "0", *tail])
             began = session.clock()
-            frame = await self.channel.send(line, session.timing.deadline)
+            ack = await self.channel.type(bound, batches, session.timing.deadline)
             session.measure(session.clock() - began)
-            if isinstance(frame, FailureFrame):
-                raise helper.failure(frame.reason, session.console)
-            return [frame]
+            if ack is not None:
+                return [ack]
         echo = "0" if session.status.level == "L3" else str(session.timing.echo)
         return await session.ask("input", *head, echo, *tail, wait=float(echo))
 
