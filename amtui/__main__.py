@@ -42,6 +42,9 @@ def start(launch: Launch) -> int:
 
 async def full_screen(launch: Launch) -> int:
     """Open the estate, show the application until the person leaves, close the estate. Agents keep running."""
+    import asyncio
+    import signal
+
     os.environ.setdefault("ESCDELAY", ESCAPE_MILLISECONDS)  # read when Textual is imported
     from amtui.app import AmtuiApp
     from amtui.ops.context import Context
@@ -49,6 +52,9 @@ async def full_screen(launch: Launch) -> int:
     context = Context.open(launch.env, read_only=launch.read_only, terminal=True)
     try:
         app = AmtuiApp(context, worker=launch.focus)
+        # Told to end, we leave as on `q`: a terminal that is still ours must not stay in our modes.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
         await app.run_async()
         return app.return_code or 0
     finally:

@@ -41,7 +41,20 @@ def perform(op: Op, values: dict[str, Any], options: Options) -> int | Launch:
     return result.exit_code
 
 
+def _end_gently() -> None:
+    """SIGTERM and SIGHUP end a verb as Ctrl-C does: what it runs on a host is stopped, not left behind."""
+    import signal
+
+    task = asyncio.current_task()
+    if task is not None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            # nohup asked for the latter to be ignored
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
 async def _run(op: Op, values: dict[str, Any], options: Options, output: Output) -> Result:
+    _end_gently()
     context = Context.open(
         options.environment(),
         read_only=options.read_only,
