@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from console_rig import Rig, hub, rig, size, text, until
 from faults import FaultyProvider
+from figures import record
 
 from amtui.console.hub import ConsoleHandle
 from amtui.console.scrollback import NOT_KEPT
@@ -57,6 +58,8 @@ def numbers(rows: list[str]) -> list[int]:
     return [int(row.split()[1]) for row in rows if row.startswith("line ")]
 
 
+@pytest.mark.prove
+@pytest.mark.timeout(300)
 @LEVELS
 async def test_attached_amid_output_each_line_is_there_once(tmp_path: Path, caps: Cap | None) -> None:
     count, rate = size(4000, 20000), 5000.0
@@ -73,6 +76,14 @@ async def test_attached_amid_output_each_line_is_there_once(tmp_path: Path, caps
         assert NOT_KEPT not in rows
         assert numbers(rows) == list(range(count))
         assert rows[0] == "begin"
+        level = "L1" if caps else "L3"
+        record(
+            f"attached amid output, {level}",
+            f"each of {count} lines once",
+            "each once, no marker",
+            True,
+            conditions="5,000 lines a second, history-limit 50,000",
+        )
 
 
 @LEVELS
@@ -93,6 +104,8 @@ async def test_skipped_output_is_fetched_when_somebody_scrolls_back(tmp_path: Pa
         assert NOT_KEPT not in rows
 
 
+@pytest.mark.prove
+@pytest.mark.timeout(300)
 @LEVELS
 async def test_at_the_limit_what_is_missing_is_marked(tmp_path: Path, caps: Cap | None) -> None:
     count, rate, limit = size(6000, 20000), 5000.0, 2000
@@ -106,6 +119,13 @@ async def test_at_the_limit_what_is_missing_is_marked(tmp_path: Path, caps: Cap 
             await printed(it, handle, count, rate)
             rows = await scrolled_to_the_top(handle)
         check_marked(rows, count, least=1900)
+        record(
+            f"history-limit 2,000, {'L1' if caps else 'L3'}",
+            "the last 1,900, the gap marked",
+            f"{len(numbers(rows))} lines, none doubled",
+            True,
+            conditions=f"{count} lines printed",
+        )
 
 
 async def test_a_late_comer_finds_the_last_lines_and_a_marker_above(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from console_rig import PROVE, hub, rig, size, text, until
 from faults import FaultyProvider
+from figures import record
 
 from amtui.console import server
 from amtui.console.status import Link
@@ -27,6 +28,8 @@ def printable(count: int, seed: int) -> str:
     return "".join(chosen.choice(LETTERS) for _ in range(count))
 
 
+@pytest.mark.prove
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("level", ["L1", "L3"])
 async def test_every_key_once_and_in_order_through_a_bad_link(tmp_path: Path, level: str) -> None:
     count, rate = size(250, 2000), 200.0 if not PROVE else 100.0
@@ -47,13 +50,23 @@ async def test_every_key_once_and_in_order_through_a_bad_link(tmp_path: Path, le
             assert handle.status.level == level
         await bad.settle()
         await until(lambda: (it.home / "typed").stat().st_size >= count, "the last key")
-        assert (it.home / "typed").read_text() == typed
+        exact = (it.home / "typed").read_text() == typed
+        record(
+            f"keys through a link with 20 % faults, {level}",
+            f"{count} exactly, in order",
+            f"{count} exact" if exact else "differs",
+            exact,
+            conditions=f"{rate:g} keys a second; requests dropped, late, doubled, streams broken",
+        )
+        assert exact
         faults = sum(
             bad.counts[fault] for fault in ("before", "after", "later", "twice", "delayed", "broken")
         )
         assert faults >= 3, f"nothing went wrong, so nothing was shown: {bad.counts}"
 
 
+@pytest.mark.prove
+@pytest.mark.timeout(300)
 async def test_two_clients_each_exact_and_in_order(tmp_path: Path) -> None:
     count = size(120, 1000)
     async with rig(tmp_path) as it:
@@ -82,8 +95,11 @@ async def test_two_clients_each_exact_and_in_order(tmp_path: Path) -> None:
         assert "".join(c for c in got if c.islower()) == sent["lower"]
         assert "".join(c for c in got if c.isupper()) == sent["upper"]
         assert len(got) == 2 * count
+        record("two clients at once, 70 % faults", f"2 × {count} exact, in order", f"2 × {count} exact", True)
 
 
+@pytest.mark.prove
+@pytest.mark.timeout(300)
 async def test_paste_of_multibyte_text_arrives_whole(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         await it.start("sh", "-c", "stty -echo; printf ready; cat > pasted; printf over; sleep 60")
@@ -105,7 +121,9 @@ async def test_paste_of_multibyte_text_arrives_whole(tmp_path: Path) -> None:
             await until(lambda: "over" in text(handle), "the end of the paste")
         got = (it.home / "pasted").read_bytes()
         want = b"typed before\n" + data
-        assert hashlib.sha256(got).hexdigest() == hashlib.sha256(want).hexdigest(), (len(got), len(want))
+        same = hashlib.sha256(got).hexdigest() == hashlib.sha256(want).hexdigest()
+        record("paste of multibyte text, 30 % faults", "sha256 equal", f"{len(want)} bytes", same)
+        assert same, (len(got), len(want))
 
 
 async def test_a_paste_is_bracketed_when_the_program_asked(tmp_path: Path) -> None:

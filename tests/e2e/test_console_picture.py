@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from console_rig import QUICK, Rig, cells, hub, rig, size, text, until
 from faults import FaultyProvider
+from figures import record
 
 from amtui.console import server
 from amtui.console.hub import ConsoleHandle
@@ -53,6 +54,8 @@ async def show(it: Rig, handle: ConsoleHandle, seconds: float = 10.0) -> None:
         raise
 
 
+@pytest.mark.prove
+@pytest.mark.timeout(300)
 @LEVELS
 async def test_a_client_killed_in_a_burst_comes_back_to_the_same_screen(
     tmp_path: Path, caps: Cap | None
@@ -76,6 +79,12 @@ async def test_a_client_killed_in_a_burst_comes_back_to_the_same_screen(
             await show(it, handle)
         agent = int(it.tmux("display-message", "-p", "-t", f"={MAIN_CONSOLE}:", "#{pane_pid}"))
         os.kill(agent, 0)  # the program never noticed
+        record(
+            f"client killed -9 in a burst, {'L1' if caps else 'L3'}",
+            "screen equals tmux cell for cell",
+            "equal, the agent alive",
+            True,
+        )
 
 
 FOLLOW = """import asyncio, sys

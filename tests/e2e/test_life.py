@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from figures import record
 from hosts import SshWorld, processes
 from operator_world import Operator
 
@@ -29,6 +30,7 @@ def roots(operator: Operator) -> dict[str, Path]:
     return {row["name"]: Path(row["root"]) for row in operator.json("ls", "--cached")["workers"]}
 
 
+@pytest.mark.prove
 def test_destroy_leaves_nothing_and_no_neighbour_is_touched(operator: Operator, substrate: str) -> None:
     for name in ("one", "two"):
         operator.do("new", name, "--on", substrate, "--agent", "shell", "--no-attach")
@@ -50,6 +52,12 @@ def test_destroy_leaves_nothing_and_no_neighbour_is_touched(operator: Operator, 
     operator.do("send", "two", "echo alive-$((1+1))")
     operator.shows("two", "alive-2")
     operator.refused("send", "one", "x", code=3)
+    record(
+        f"destroy on {substrate}",
+        "no process, socket, file left; the neighbour untouched",
+        "nothing left",
+        True,
+    )
 
 
 def test_sleep_keeps_files_and_wake_starts_again(operator: Operator, substrate: str) -> None:

@@ -9,6 +9,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from figures import record
 from hosts import SshWorld
 from leaks import tmux_environment
 from operator_world import AMTUI, Operator
@@ -45,8 +46,11 @@ def nothing_planted(operator: Operator, socket: str) -> None:
             assert value not in text, f"{name} in the environment of {where}"
     for name in ("E2B_API_KEY", "DEDALUS_API_KEY", "SSH_AUTH_SOCK"):
         assert name not in in_exec + in_pane + in_tmux
+    substrate = operator.json("show", "w")["substrate"]
+    record(f"planted substrate keys on {substrate}", "absent in pane, exec and tmux", "absent", True)
 
 
+@pytest.mark.prove
 def test_substrate_keys_stay_here_local(operator: Operator) -> None:
     operator.env.update(PLANTED)
     operator.do("secret", "set", "SPRITES_TOKEN", "--file", stdin=b"stored-planted-424242\n")
@@ -58,6 +62,7 @@ def test_substrate_keys_stay_here_local(operator: Operator) -> None:
                 assert operator.run("exec", "w", "--", "ls", str(path)).returncode != 0, f"{path} is visible"
 
 
+@pytest.mark.prove
 def test_substrate_keys_stay_here_ssh(operator: Operator, sshd: SshWorld) -> None:
     # The host's own shell start files export credentials too: they are not the worker's.
     for name in (".bashrc", ".profile", ".bash_profile"):
@@ -91,6 +96,7 @@ def on_terminal(operator: Operator, *words: str) -> bytes:
     return got
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(180)
 def test_hostile_output_never_reaches_a_terminal(operator: Operator) -> None:
     worker(operator, "local")
@@ -110,3 +116,4 @@ def test_hostile_output_never_reaches_a_terminal(operator: Operator) -> None:
             assert bad not in data, f"{bad!r} from {verb}: {data[:300]!r}"
     piped = operator.run("exec", "w", "--", "sh", "hostile.sh").stdout
     assert b"\x1b]52;c;aGFjaw==\x07" in piped, "a pipe gets the bytes as they are"
+    record("OSC 52, OSC 0, CSI 2J from a pane", "no control byte on the operator's terminal", "none", True)
