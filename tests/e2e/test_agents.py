@@ -56,6 +56,8 @@ def kept(operator: Operator, secret: str, program: str, *roots: Path) -> None:
     assert any(secret in env for env in environments_of(program)), (
         f"{program} has no key at all: {row['agent']}"
     )
+    where = f"planted upstream key, {program} on {row['substrate']}"
+    record(where, "nowhere but the worker's env file", "only there", True)
 
 
 def acted(operator: Operator, name: str) -> None:
