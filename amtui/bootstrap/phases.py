@@ -8,7 +8,7 @@ courier can do because it needs the operator's side: merged settings, secrets, b
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from shlex import quote
 from typing import TypeAlias
 
@@ -23,6 +23,7 @@ from amtui.model import Worker
 from amtui.providers.base import Place
 from amtui.runtimes.base import Runtime, Setup, Step
 
+Confine: TypeAlias = Callable[[Sequence[str]], Sequence[str]]
 Say: TypeAlias = Callable[[str], None]
 """Writes one line into the log of a courier phase; never a secret."""
 
@@ -75,16 +76,20 @@ def plan(
     session: Session,
     *,
     extra: Sequence[PhaseSpec] = (),
-    confine: Callable[[Sequence[str]], Sequence[str]] | None = None,
+    confine: Confine | None = None,
+    install: Confine | None = None,
     apt: bool = False,
 ) -> Plan:
     """The bootstrap of `setup.worker`.
 
     `extra` stands between the runtime's steps and the configuration (the repository, a loadout); `confine` wraps
-    the launch line where the agent is to be confined; `apt` allows installing tmux with apt when we are root.
+    the launch line where the agent is to be confined, and `install` what is installed into its home; `apt` allows
+    installing tmux with apt when we are root.
     """
     configuration = Configuration(setup, runtime, confine)
     steps = [tmux_step(setup.place, apt=apt), *runtime.install(setup)]
+    if install is not None:
+        steps = [_apart(step) if step.id in _OURS else _inside(step, install, setup.place) for step in steps]
     workdir = [_workdir(setup.worker.workdir)] if setup.worker.workdir else []
     return Plan(
         worker=setup.worker,
@@ -103,12 +108,37 @@ def plan(
             PhaseSpec(
                 "verify",
                 "Verify",
-                _verification(setup, runtime, session),
+                _verification(setup, runtime, session, confine),
                 timeout=90.0,
                 proof=True,
             ),
         ),
     )
+
+
+_OURS = frozenset({"tools", "node"})
+"""Steps that serve the whole host and not one worker."""
+
+
+def npm_cache(place: Place) -> str:
+    """Where npm keeps what it fetched, for all workers of the host."""
+    return f"{place.base}/cache/npm"
+
+
+def _apart(step: Step) -> Step:
+    """A step of ours beside a confined agent: nothing that the agent may have put into its home decides what runs."""
+    alone = 'PATH=${PATH#*"$HOME/.local/bin:"} HOME=/dev/null\nexport PATH HOME\n'
+    return replace(step, check=alone + step.check, apply=alone + step.apply)
+
+
+def _inside(step: Step, install: Confine, place: Place) -> Step:
+    """A step that runs programs from the home of a confined agent: it runs where the agent runs."""
+
+    def wrapped(script: str) -> str:
+        words = " ".join(map(quote, install(["/bin/sh", "-c", script])))
+        return f"/bin/mkdir -p {quote(npm_cache(place))} || exit 1\nexec {words}\n"
+
+    return replace(step, check=wrapped(step.check), apply=wrapped(step.apply))
 
 
 def _shell(step: Step) -> PhaseSpec:
@@ -168,10 +198,11 @@ def _workdir(path: str) -> PhaseSpec:
     return PhaseSpec("workdir", "Check the working directory", Shell(test, apply), timeout=30.0, weight=0.2)
 
 
-def _verification(setup: Setup, runtime: Runtime, session: Session) -> Courier:
+def _verification(setup: Setup, runtime: Runtime, session: Session, confine: Confine | None) -> Courier:
     async def answers() -> bool:
         script = f'PATH="{setup.place.bin}:$HOME/.local/bin:$PATH"; {runtime.verify(setup)}'
-        result = await setup.place.exec(["/bin/sh", "-c", script], env={"HOME": setup.place.home})
+        argv: Sequence[str] = ["/bin/sh", "-c", script]
+        result = await setup.place.exec(confine(argv) if confine else argv, env={"HOME": setup.place.home})
         return result.ok
 
     async def check() -> bool:

@@ -29,8 +29,6 @@ _SCRIPT: Final = """\
 # Starts the agent of one worker: environment from the file beside this one, then the program itself.
 fail() { printf 'amtui: %s\\n' "$*" >&2; exit 78; }
 export HOME=@HOME@
-PATH=@PATH@${PATH:-/usr/local/bin:/usr/bin:/bin}
-export PATH
 # The agent has no business with the tmux server around it, nor with the operator's desktop or keys.
 unset TMUX TMUX_PANE SSH_AUTH_SOCK SSH_AGENT_PID SSH_CONNECTION SSH_CLIENT SSH_TTY
 unset DISPLAY WAYLAND_DISPLAY XAUTHORITY DBUS_SESSION_BUS_ADDRESS DBUS_SYSTEM_BUS_ADDRESS
@@ -53,6 +51,9 @@ if [ -z "${NODE_EXTRA_CA_CERTS:-}" ]; then
     [ -n "$file" ] && [ -r "$file" ] && { export NODE_EXTRA_CA_CERTS="$file"; break; }
   done
 fi
+# Only now: until here nothing that the agent put into its home may run, for the confinement begins below.
+PATH=@PATH@${PATH:-/usr/local/bin:/usr/bin:/bin}
+export PATH
 [ -r @ENV@ ] || fail @NOENV@
 while IFS= read -r line; do
   name=${line%%=*} rest=${line#*=} value=
