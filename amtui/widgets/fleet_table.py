@@ -22,6 +22,9 @@ from amtui.widgets.columns import FLEET, cell, share
 GROUPED_FROM = 14
 """Height in rows from which group titles are shown."""
 
+SETTLING = 3.0
+"""Seconds after opening in which fresh states may still move the cursor that nobody has moved."""
+
 
 class FleetTable(Widget, can_focus=True):
     """Workers as a list with a cursor."""
@@ -62,6 +65,8 @@ class FleetTable(Widget, can_focus=True):
         self.selected = ""
         """Name of the worker under the cursor, or empty."""
         self._top = 0
+        self._first_until = 0.0
+        """Until then, or the first choice, the cursor stands on whoever needs a person most: states come in."""
         self.filter = ""
         """What the operator filters by, as told in the border."""
         self.keep: Callable[[WorkerRow], bool] = lambda row: True
@@ -69,6 +74,7 @@ class FleetTable(Widget, can_focus=True):
 
     def on_mount(self) -> None:
         self.border_title = "Fleet"
+        self._first_until = self._clock() + SETTLING
         self.set_interval(1.0, self.refresh)
 
     @property
@@ -81,7 +87,9 @@ class FleetTable(Widget, can_focus=True):
         before = [row.worker.name for row in self._rows]
         self._rows = [row for row in states.order(rows) if self.keep(row)]
         names = [row.worker.name for row in self._rows]
-        if self.selected not in names:
+        if names and self._clock() < self._first_until:
+            self._select(names[0])
+        elif self.selected not in names:
             at = before.index(self.selected) if self.selected in before else 0
             self._select(names[min(at, len(names) - 1)] if names else "")
         self._arrange()
@@ -131,6 +139,7 @@ class FleetTable(Widget, can_focus=True):
 
     def select(self, name: str) -> None:
         """Put the cursor on a worker."""
+        self._first_until = 0.0
         if any(row.worker.name == name for row in self._rows):
             self._select(name)
             self._keep_cursor_visible()
