@@ -73,6 +73,11 @@ class Outbox:
         return b"".join(batch.data for batch in self._batches) + bytes(self._pending)
 
     @property
+    def waiting(self) -> int:
+        """How many bytes that is."""
+        return self._next - self.acked + len(self._pending)
+
+    @property
     def idle(self) -> bool:
         return not self._batches and not self._pending
 

@@ -144,6 +144,11 @@ class Session:
             self.status = new
             self.tell()
 
+    def _count_unacked(self) -> None:
+        """Keep the number that views show beside the screen. No view is woken for it: their frame is the echo's."""
+        self.status = replace(self.status, unacked=self.outbox.waiting)
+        self.changed.set()
+
     async def ready(self, timeout: float) -> None:
         """Wait for the first picture. Raises TimeoutError, or `NotFound` when there is no such console."""
         async with asyncio.timeout(timeout):
@@ -234,12 +239,12 @@ class Session:
             return
         self.typed.set()
         self.claim.set()
-        self.note(unacked=len(self.outbox.unacked))
+        self._count_unacked()
 
     def acknowledge(self, ack: int | None) -> None:
         """The worker's tmux has accepted input up to `ack`."""
         if self.outbox.acknowledge(ack):
-            self.note(unacked=len(self.outbox.unacked))
+            self._count_unacked()
 
     def refuse(self, reason: str) -> None:
         """What is unacknowledged reached nobody and will not be typed again."""

@@ -81,6 +81,8 @@ class ConsolePicture(Widget):
         self._echo_due = False
         self._dimmed = False
         self._banner = ""
+        self._transport = ""
+        """Level and round trip as the border says it, once a second: a border that changes repaints everything."""
         self._broken = ""
         self._note = ""
         self.frames = 0
@@ -98,6 +100,7 @@ class ConsolePicture(Widget):
             self._backlog.reset()
             self._selection.clear()
         self.label = label
+        self._transport = ""
         if handle is not None:
             self._stop = handle.listen(self._changed)
         self._broken = ""
@@ -145,7 +148,6 @@ class ConsolePicture(Widget):
     def _flush(self) -> None:
         """Compare what is on show with what should be, and refresh the rows that differ."""
         self._timer = None
-        self._echo_due = False
         self._last_flush = asyncio.get_running_loop().time()
         self.frames += 1
         if not self.is_attached:
@@ -180,6 +182,7 @@ class ConsolePicture(Widget):
         if self.has_focus and cursor is not None:
             self.app.cursor_position = self.content_region.offset + cursor
         if dirty:
+            self._echo_due = False
             self.refresh(*_regions(dirty, width))
 
     def _forget(self, visible: list[Row | None]) -> None:
@@ -209,6 +212,7 @@ class ConsolePicture(Widget):
     def _tick(self) -> None:
         """Ages in banner and border move on by themselves."""
         if self.handle is not None and self.is_attached:
+            self._transport = banner.transport(self.handle.status)
             self._titles()
 
     def _titles(self) -> None:
@@ -248,7 +252,7 @@ class ConsolePicture(Widget):
         parts.append(f"{screen.columns}×{screen.lines}")
         if (screen.columns, screen.lines) != tuple(self.size):
             parts.append(banner.sized_by(handle.status))
-        parts.append(banner.transport(handle.status))
+        parts.append(self._transport or banner.transport(handle.status))
         return " · ".join(part for part in parts if part)
 
     def _break(self, error: Exception) -> None:
