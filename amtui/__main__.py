@@ -17,8 +17,22 @@ def main() -> None:
     """Entry of the `amtui` command and of `python -m amtui`."""
     from amtui.cli.main import run
 
+    heed_interrupts()
     outcome = run(sys.argv[1:])
     sys.exit(outcome if isinstance(outcome, int) else start(outcome))
+
+
+def heed_interrupts() -> None:
+    """Let what we start be interrupted where we were started with interrupts ignored, as a shell's `&` does.
+
+    An ignored signal is inherited, and a program cannot trap what it inherits ignored: an agent started that way would
+    be deaf to ctrl-c for its whole life. A handler that does nothing is not inherited.
+    """
+    import signal
+
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def start(launch: Launch) -> int:
