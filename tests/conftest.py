@@ -12,14 +12,13 @@ import pytest
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"  # never the developer's own
 sys.path.insert(0, str(Path(__file__).parent))
 
-from amtui.__main__ import heed_interrupts
-
-heed_interrupts()  # a suite that runs in the background must start programs that can be interrupted
-
 from hosts import Sshd, SshWorld, program
 
+from amtui.__main__ import heed_interrupts
 from amtui.providers.local import LocalProvider
 from amtui.providers.ssh import SshProvider
+
+heed_interrupts()  # a suite that runs in the background must start programs that can be interrupted
 
 
 @pytest.fixture(scope="session")
