@@ -6,6 +6,8 @@ the function. Semantics: tmux 3.3a's screen-write.c.
 
 from __future__ import annotations
 
+import sys
+
 from amtui.emulator.cells import DEFAULT, Attr, Row, erased
 from amtui.emulator.state import State
 
@@ -315,7 +317,10 @@ class Editing(State):
 
     def alignment_display(self) -> None:
         """DECALN: a screen of E, margins reset, cursor home."""
-        for y in range(self.lines):
-            self.rows[y] = Row.plain("E" * self.columns, DEFAULT, self.columns, self.rows[y].wrapped)
+        rows, columns = self.rows, self.columns
+        text = sys.intern("E" * columns)
+        for y, row in enumerate(rows):
+            if row._text is not text or row._spans != (columns, DEFAULT):  # not aligned already
+                rows[y] = Row.plain(text, DEFAULT, columns, row.wrapped)
         self.cursor.x = self.cursor.y = 0
         self.top, self.bottom = 0, self.lines - 1

@@ -125,7 +125,13 @@ class State:
         if count <= 0:
             return
         background = self.cursor.attr.bg
-        self.rows[y : y + count] = self._blanks(count, background)
+        if background is None:  # a row that was never written to is left as it is
+            attr, columns = DEFAULT, self.columns
+            self.rows[y : y + count] = [
+                row if row.version == 0 else Row.blank(attr, columns) for row in self.rows[y : y + count]
+            ]
+        else:
+            self.rows[y : y + count] = self._blanks(count, background)
         self._unwrap(y)
 
     def _move_lines(self, to: int, start: int, count: int, background: Colour) -> None:
@@ -164,9 +170,12 @@ class State:
         if self.main is not None:
             self._scroll_up(1, background)
             return
-        row = self.rows.pop(self.top)
-        self.history.push(row)
-        self.rows.insert(self.bottom, self._blank(background))
+        rows = self.rows
+        self.history.push(rows.pop(self.top))
+        if background is None:
+            rows.insert(self.bottom, Row(self._blank_chars[:], self._blank_attrs[:]))
+        else:
+            rows.insert(self.bottom, self._blank(background))
 
     def _scroll_down(self, count: int, background: Colour) -> None:
         top, bottom, rows = self.top, self.bottom, self.rows
@@ -182,7 +191,9 @@ class State:
         """Blank everything; on the main screen what was used becomes history first."""
         if self.main is None:
             last = self.lines
-            while last and not self.rows[last - 1].used:
+            for row in reversed(self.rows):
+                if row.version > row.erasures:  # row.used
+                    break
                 last -= 1
             self.history.extend(self.rows[:last])
             if last == self.lines:

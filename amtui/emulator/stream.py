@@ -131,9 +131,9 @@ class Stream(pyte.ByteStream):
             if token.start() != at:
                 return at, at, last
             at = token.end()
-            kind = token.lastindex
-            if kind == 1:  # text
-                last = token.group()
+            kind = token.lastindex or 0
+            if kind <= 3:  # text, with 2 CR LF or with 3 LF behind it
+                last = token[1]
                 x = cursor.x
                 end = x + len(last)
                 row = screen.rows[cursor.y]
@@ -144,8 +144,10 @@ class Stream(pyte.ByteStream):
                     cursor.x = end
                 else:
                     draw(last)
-            elif kind == 3:  # CSI without marker or intermediate
-                text, final = token.group(2, 3)
+                if kind == 1:
+                    continue
+            elif kind == 5:  # CSI without marker or intermediate
+                text, final = token.group(4, 5)
                 if final == "m":
                     last = ""
                     pen = screen.pen.next.get(text)
@@ -164,20 +166,22 @@ class Stream(pyte.ByteStream):
                 elif final == "b":
                     self._repeat(last, *numbers)
                     last = ""
-            elif kind == 4:  # LF or CR LF
-                last = ""
-                if at - token.start() == 2:
-                    cursor.x = 0
-                    if cursor.y == screen.bottom and screen.top == 0 and screen.plain:
-                        block = BLOCK.match(data, at)
-                        if block and self._block(block.group()):
-                            return at, block.end(), last
-                if cursor.y == screen.bottom:
-                    screen._scroll_one(cursor.attr.bg)
-                elif cursor.y < screen.lines - 1:
-                    cursor.y += 1
-            else:
-                last = self._other(kind, token.group(kind or 0), last)
+                continue
+            elif kind > 7:
+                last = self._other(kind, token[kind], last)
+                continue
+            # the end of a line: CR LF with 2 and 6, LF with 3 and 7
+            last = ""
+            if kind == 2 or kind == 6:
+                cursor.x = 0
+                if cursor.y == screen.bottom and screen.plain:
+                    block = BLOCK.match(data, at)
+                    if block and self._block(block.group()):
+                        return at, block.end(), last
+            if cursor.y == screen.bottom:
+                screen._scroll_one(cursor.attr.bg)
+            elif cursor.y < screen.lines - 1:
+                cursor.y += 1
         return at, at, last
 
     def _other(self, kind: int | None, text: str, last: str) -> str:
@@ -195,17 +199,18 @@ class Stream(pyte.ByteStream):
         return "" if self.commands.escape(text) else last
 
     def _block(self, text: str) -> bool:
-        """Plain lines at the bottom of the screen: rows are made from them whole, most go straight to history."""
+        """Plain lines at the bottom of the scroll region: rows are made from them whole, most go to history."""
         screen = self.screen
         attr, columns = screen.cursor.attr, screen.columns
-        if screen.bottom != screen.lines - 1 or attr.bg is not None or screen.main is not None:
+        if attr.bg is not None or screen.main is not None:
             return False
+        height = screen.bottom - screen.top + 1
         lines = text.split("\r\n")
         lines.pop()
         away: list[str] = []
-        if attr is DEFAULT and len(lines) > screen.lines and max(map(len, lines)) <= columns:
+        if attr is DEFAULT and len(lines) > height and max(map(len, lines)) <= columns:
             # no one will see these lines without scrolling back
-            away = lines[: 1 - screen.lines]
+            away = lines[: len(lines) + 1 - height]
             del lines[: len(away)]
         made: list[Row] = []
         plain = Row.plain
@@ -218,16 +223,16 @@ class Stream(pyte.ByteStream):
                 line = line[last:]
             made.append(plain(line, attr, columns, False))
         made.append(screen._blank())
-        rows = screen.rows
+        rows = screen.rows[screen.top : screen.bottom + 1]
         history = screen.history
         if away:
             history.extend(rows)
             rows.clear()
             history.extend(away)
         rows += made
-        gone = len(rows) - screen.lines
+        gone = len(rows) - height
         history.extend(rows[:gone])
-        del rows[:gone]
+        screen.rows[screen.top : screen.bottom + 1] = rows[gone:]
         return True
 
     def _parameters(self, text: str) -> Parameters | None:

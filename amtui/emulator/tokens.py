@@ -17,13 +17,25 @@ MAX_COUNT: Final = 23
 """Parameters in a control sequence; one with more is thrown away whole."""
 MAX_NUMBER: Final = 2**31 - 1
 
-TEXT, CSI, NEWLINE, CONTROL, CSI_ODD, OSC, ESC_ODD, ESC = 1, 3, 4, 5, 6, 7, 8, 9
-"""Which group of TOKEN matched last."""
+TEXT, TEXT_CRLF, TEXT_LF, CSI, CRLF, LF, CONTROL, CSI_ODD, OSC, ESC_ODD, ESC = (
+    1,
+    2,
+    3,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+)
+"""Which group of TOKEN matched last. Text is taken together with the end of its line."""
 
 TOKEN: Final = re.compile(
-    "([^\x00-\x1f\x7f-\x9f]+)"
+    "([^\x00-\x1f\x7f-\x9f]+)(?:(\r\n)|(\n))?"
     "|\x1b\\[([0-9;:]*)([@-~])"
-    "|(\r?\n)"
+    "|(\r\n)|(\n)"
     "|([\x00-\x1a\x1c-\x1f\x7f-\x9f])"
     "|\x1b\\[([<=>?]?[0-9;:]*[ -/]*[@-~])"
     "|\x1b\\]([^\x00-\x1f]{0,2048})(?:\x07|\x1b\\\\)"
@@ -156,10 +168,35 @@ class _Look:
             self.bg = code - 92
 
 
+def _true_colours(attr: Attr, items: list[str]) -> Attr | None:
+    """`attr` after `38;2;R;G;B`, `48;2;R;G;B` or both: what programs with gradients write for every few cells,
+    never twice the same. None when there is anything else to it."""
+    fg, bg = attr.fg, attr.bg
+    for at in range(0, len(items), 5):
+        where, kind, *channels = items[at : at + 5]
+        try:
+            red, green, blue = map(int, channels)
+        except ValueError:
+            return None
+        if kind != "2" or red > 255 or green > 255 or blue > 255:
+            return None
+        if where == "38":
+            fg = (red, green, blue)
+        elif where == "48":
+            bg = (red, green, blue)
+        else:
+            return None
+    return Attr(fg, bg, *attr[2:])
+
+
 def sgr(attr: Attr, text: str) -> Attr:
     """`attr` after the SGR sequence with these parameters (`1;38;2;…`, colons as in ISO 8613-6)."""
     if not text:
         return Attr(link=attr.link) if attr.link else DEFAULT
+    if text.count(";") in (4, 9) and len(text) <= MAX_PARAMETERS:
+        coloured = _true_colours(attr, text.split(";"))
+        if coloured is not None:
+            return coloured
     numbers = parameters(text)
     if numbers is None:
         return attr

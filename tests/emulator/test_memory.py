@@ -20,8 +20,8 @@ BUDGET = 0.25
 def coloured() -> Iterator[bytes]:
     """Lines that fill the width, with a colour every few words and hardly ever the same text."""
     for n in range(KEPT + LINES):
-        words = [f"\x1b[3{(n + k) % 8}m{n * k % 9973:06d}\x1b[0m word{(n + k) % 97:02d}" for k in range(9)]
-        yield (" ".join(words)[: 9 * 24 - 1] + f" \x1b[1;48;5;{n % 256}m{n:5d}\x1b[0m\r\n").encode()
+        words = [f"\x1b[3{(n + k) % 8}m{n * k % 9973:06d}\x1b[0m word{(n + k) % 97:02d}" for k in range(7)]
+        yield (" ".join(words) + f" \x1b[1;48;5;{n % 256}m{n:20d}\x1b[0m\r\n").encode()
 
 
 def bytes_of(make: Callable[[], Callable[[bytes], object]]) -> int:
