@@ -141,12 +141,7 @@ def command_line(op_id: str, params: Struct | dict[str, Any]) -> str:
         elif field.type is bool:
             flags.append(field.flag)
         else:
-            # What looks like a flag is tied to its own.
-            flags += [
-                word
-                for item in items
-                for word in ([f"{field.flags[-1]}={item}"] if item.startswith("-") else [field.flag, item])
-            ]
+            flags += [word for item in items for word in (field.flag, item)]
     if any(word.startswith("-") and word != "-" for word in loose) and not tail:
         return shlex.join(["amtui", *op.id.split(), *flags, "--", *loose])
     return shlex.join(["amtui", *op.id.split(), *loose, *flags, *tail])

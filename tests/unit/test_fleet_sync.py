@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
@@ -39,13 +40,16 @@ class Hosts:
     def get(self, substrate: str) -> Any:
         async def state(host_id: str) -> Host:
             self.asked.append(substrate)
+            gate = self.hold.get(substrate)
             self.at_once += 1
             self.most = max(self.most, self.at_once)
             try:
-                if gate := self.hold.get(substrate):
+                if gate:
                     await gate.wait()
                 await asyncio.sleep(0)
             finally:
+                if gate:
+                    await asyncio.sleep(0.005)  # a connection takes a moment to be put away
                 self.at_once -= 1
             found = self.state_of.get(substrate, HostState.READY)
             if isinstance(found, Exception):
@@ -436,11 +440,15 @@ async def test_the_loop_survives_a_defect(world: World, monkeypatch: pytest.Monk
         calls += 1
         raise KeyError("a defect")
 
+    unseen: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
     with monkeypatch.context() as patch:
         patch.setattr(sync, "look", broken)
         await fleet.start()
         await until(lambda: calls > 1, "it asks again")
     await until(lambda: agent(fleet, worker) is AgentStatus.IDLE, "it goes on")
+    gc.collect()
+    assert unseen == [], "noted where it happened"
 
 
 async def test_stop_leaves_no_task(world: World) -> None:
