@@ -66,9 +66,10 @@ async def full_screen(launch: Launch) -> int:
     context = Context.open(launch.env, read_only=launch.read_only, terminal=True)
     try:
         app = AmtuiApp(context, worker=launch.focus)
-        # Told to end, we leave as on `q`: a terminal that is still ours must not stay in our modes.
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
+        # Told to end, we leave as on `q`: a terminal that is still ours must not stay in our modes. Not so on SIGHUP:
+        # the terminal is gone, and leaving politely would wait for it.
+        number = signal.SIGTERM
+        asyncio.get_running_loop().add_signal_handler(number, app.exit, None, 128 + number)
         await app.run_async()
         return app.return_code or 0
     finally:

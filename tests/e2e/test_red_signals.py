@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pty
+import random
 import select
 import signal
 import time
+from pathlib import Path
 
 from hosts import SshWorld, processes, wait_until
 from operator_world import AMTUI, Operator
@@ -16,25 +18,24 @@ def test_sigterm_during_exec_leaves_no_command_behind(operator: Operator, sshd: 
     """`timeout 60 amtui exec …` left the command running on the ssh host."""
     operator.env.update(sshd.environ)
     operator.do("new", "w", "--on", "ssh:box", "--agent", "shell", "--no-attach")
-    call = operator.start("exec", "w", "--", "sleep", "31415")
-    wait_until(
-        lambda: bool(processes("sleep\x0031415\x00")) and _sleeps(), what="the command runs", timeout=20
-    )
+    seconds = str(random.randrange(10**6, 10**7))  # no other run's
+    call = operator.start("exec", "w", "--", "sleep", seconds)
+    wait_until(lambda: _sleeps(seconds), what="the command runs", timeout=20)
     call.send_signal(signal.SIGTERM)
     call.communicate(timeout=20)
     assert call.returncode == 130
-    wait_until(lambda: not _sleeps(), what="the command ends", timeout=10)
+    wait_until(lambda: not _sleeps(seconds), what="the command ends", timeout=10)
 
 
-def _sleeps() -> bool:
-    for pid in processes("sleep\x0031415"):
-        try:
-            with open(f"/proc/{pid}/comm") as file:
-                if file.read().strip() == "sleep":
-                    return True
-        except OSError:
-            continue
-    return False
+def _sleeps(seconds: str) -> bool:
+    return any(_argv(pid) == ["sleep", seconds] for pid in processes(seconds))
+
+
+def _argv(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")
+    except OSError:
+        return []
 
 
 def test_sigterm_gives_the_terminal_back(operator: Operator) -> None:

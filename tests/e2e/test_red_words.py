@@ -52,10 +52,10 @@ def test_a_state_directory_that_tmux_would_read_as_orders_makes_no_worker(tmp_pa
 
 
 def test_a_model_is_one_plain_word(operator: Operator) -> None:
-    operator.do(*NEW, "local")
     for model in ("--dangerously", "a\nb", "a b", "m" * 300, "\x1b]0;x\x07"):
-        assert "model" in operator.refused("set", "w", f"--model={model}", code=2)
-    operator.do("set", "w", "--model", "anthropic/claude-x:beta@1[1m]")
+        words = ("new", "w", "--on", "local", "--agent", "claude", "--login", "later", f"--model={model}")
+        assert "model" in operator.refused(*words, "--no-attach", code=2)
+    nothing_made(operator)
 
 
 def test_a_name_with_a_newline_is_one_line(operator: Operator) -> None:
