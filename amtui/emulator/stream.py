@@ -13,7 +13,7 @@ from amtui.emulator.cells import DEFAULT, Row
 from amtui.emulator.commands import Commands
 from amtui.emulator.decoding import Utf8
 from amtui.emulator.screen import Screen
-from amtui.emulator.tokens import BLOCK, TOKEN, Parameters
+from amtui.emulator.tokens import BLOCK, NONE, TOKEN, Parameters
 
 _STRING_KEPT: Final = 4096
 """Characters kept of a control string; what is longer is parsed to its end and only its head is used."""
@@ -24,6 +24,9 @@ _STRING_SECONDS: Final = 5.0
 _PARAMETERS_KEPT: Final = 4096
 _SMALL: Final = 4096
 """Bytes fed at once below which there is time to store a few history lines compactly."""
+
+UNSEEN: Final[Parameters] = (-2,)
+"""In place of parameters that were not met before."""
 
 _GROUND, _ESCAPE, _SEQUENCE, _STRING, _DCS_HEAD, _DCS, _DCS_ESCAPE = range(7)
 
@@ -128,10 +131,7 @@ class Stream(pyte.ByteStream):
         cursor, columns, pens = screen.cursor, screen.columns, screen.pens
         draw, functions, known = screen.draw, self._functions, self._known
         for token in TOKEN.finditer(data, at):
-            if token.start() != at:
-                return at, at, last
-            at = token.end()
-            kind = token.lastindex or 0
+            kind: int = token.lastindex  # type: ignore[assignment]
             if kind <= 3:  # text, with 2 CR LF or with 3 LF behind it
                 last = token[1]
                 x = cursor.x
@@ -146,17 +146,20 @@ class Stream(pyte.ByteStream):
                     draw(last)
                 if kind == 1:
                     continue
-            elif kind == 5:  # CSI without marker or intermediate
-                text, final = token.group(4, 5)
-                if final == "m":
-                    last = ""
-                    pen = screen.pen.next.get(text)
-                    if pen is None:
-                        pen = pens.step(screen.pen, text)
-                    screen.pen = pen
-                    cursor.attr = pen.attr
-                    continue
-                numbers = known[text] if text in known else self._parameters(text)
+            elif kind == 5:  # SGR
+                last = ""
+                text = token[4]
+                pen = screen.pen.next.get(text)
+                if pen is None:
+                    pen = pens.step(screen.pen, text)
+                screen.pen = pen
+                cursor.attr = pen.attr
+                continue
+            elif kind == 6:  # any other CSI without marker or intermediate
+                text, final = token.group(4, 6)
+                numbers = known.get(text, UNSEEN)
+                if numbers is UNSEEN:
+                    numbers = self._parameters(text)
                 if numbers is None:
                     continue
                 function = functions.get(final)
@@ -167,14 +170,18 @@ class Stream(pyte.ByteStream):
                     self._repeat(last, *numbers)
                     last = ""
                 continue
-            elif kind > 7:
+            elif kind > 8:
+                if kind == NONE:
+                    at = token.start()
+                    return at, at, last
                 last = self._other(kind, token[kind], last)
                 continue
-            # the end of a line: CR LF with 2 and 6, LF with 3 and 7
+            # the end of a line: CR LF with 2 and 7, LF with 3 and 8
             last = ""
-            if kind == 2 or kind == 6:
+            if kind == 2 or kind == 7:
                 cursor.x = 0
                 if cursor.y == screen.bottom and screen.plain:
+                    at = token.end()
                     block = BLOCK.match(data, at)
                     if block and self._block(block.group()):
                         return at, block.end(), last
@@ -182,7 +189,7 @@ class Stream(pyte.ByteStream):
                 screen._scroll_one(cursor.attr.bg)
             elif cursor.y < screen.lines - 1:
                 cursor.y += 1
-        return at, at, last
+        return at, len(data), last
 
     def _other(self, kind: int | None, text: str, last: str) -> str:
         """The rarer tokens; returns what REP would repeat after them."""

@@ -17,32 +17,22 @@ MAX_COUNT: Final = 23
 """Parameters in a control sequence; one with more is thrown away whole."""
 MAX_NUMBER: Final = 2**31 - 1
 
-TEXT, TEXT_CRLF, TEXT_LF, CSI, CRLF, LF, CONTROL, CSI_ODD, OSC, ESC_ODD, ESC = (
-    1,
-    2,
-    3,
-    5,
-    6,
-    7,
-    8,
-    9,
-    10,
-    11,
-    12,
-)
+TEXT, TEXT_CRLF, TEXT_LF, SGR, CSI, CRLF, LF = 1, 2, 3, 5, 6, 7, 8
+CONTROL, CSI_ODD, OSC, ESC_ODD, ESC, NONE = 9, 10, 11, 12, 13, 14
 """Which group of TOKEN matched last. Text is taken together with the end of its line."""
 
 TOKEN: Final = re.compile(
     "([^\x00-\x1f\x7f-\x9f]+)(?:(\r\n)|(\n))?"
-    "|\x1b\\[([0-9;:]*)([@-~])"
+    "|\x1b\\[([0-9;:]*)(?:(m)|([@-~]))"
     "|(\r\n)|(\n)"
     "|([\x00-\x1a\x1c-\x1f\x7f-\x9f])"
     "|\x1b\\[([<=>?]?[0-9;:]*[ -/]*[@-~])"
     "|\x1b\\]([^\x00-\x1f]{0,2048})(?:\x07|\x1b\\\\)"
     "|\x1b([ -/]+[0-~])"
     "|\x1b([0-OQ-WYZ\\\\`-jl-~])"
+    "|(\x1b)"
 )
-"""One complete token. What does not match is incomplete or malformed and takes the slow path."""
+"""One complete token, matching anything: the last group, NONE, is incomplete or malformed and takes the slow path."""
 
 BLOCK: Final = re.compile("(?:[ -~]*\r\n){2,}")
 """Plain lines, each ended by CR LF: what a build log mostly is."""
@@ -168,35 +158,38 @@ class _Look:
             self.bg = code - 92
 
 
-def _true_colours(attr: Attr, items: list[str]) -> Attr | None:
-    """`attr` after `38;2;R;G;B`, `48;2;R;G;B` or both: what programs with gradients write for every few cells,
-    never twice the same. None when there is anything else to it."""
-    fg, bg = attr.fg, attr.bg
+_True = tuple[bool, Colour, Colour]
+
+
+def _true_colours(text: str) -> _True | None:
+    """`38;2;R;G;B`, `48;2;R;G;B` or both, after `0;` or not: what programs with gradients write for every few
+    cells. Returns whether it resets first, foreground, background; None when there is anything else to it."""
+    reset = text.startswith("0;")
+    items = text[2 if reset else 0 :].split(";")
+    if len(items) not in (5, 10):
+        return None
+    fg: Colour = None
+    bg: Colour = None
     for at in range(0, len(items), 5):
-        where, kind, *channels = items[at : at + 5]
         try:
-            red, green, blue = map(int, channels)
+            where, kind, red, green, blue = map(int, items[at : at + 5])
         except ValueError:
             return None
-        if kind != "2" or red > 255 or green > 255 or blue > 255:
+        if kind != 2 or red > 255 or green > 255 or blue > 255:
             return None
-        if where == "38":
+        if where == 38:
             fg = (red, green, blue)
-        elif where == "48":
+        elif where == 48:
             bg = (red, green, blue)
         else:
             return None
-    return Attr(fg, bg, *attr[2:])
+    return reset, fg, bg
 
 
 def sgr(attr: Attr, text: str) -> Attr:
     """`attr` after the SGR sequence with these parameters (`1;38;2;…`, colons as in ISO 8613-6)."""
     if not text:
         return Attr(link=attr.link) if attr.link else DEFAULT
-    if text.count(";") in (4, 9) and len(text) <= MAX_PARAMETERS:
-        coloured = _true_colours(attr, text.split(";"))
-        if coloured is not None:
-            return coloured
     numbers = parameters(text)
     if numbers is None:
         return attr
@@ -259,6 +252,8 @@ class Pens:
     def __init__(self) -> None:
         self._pens: dict[Attr, Pen] = {}
         self._steps = 0
+        self._colours: dict[str, _True | None] = {}
+        """What `_true_colours` says: colours come again where their combinations do not."""
 
     def of(self, attr: Attr) -> Pen:
         """The pen that draws with `attr`."""
@@ -272,10 +267,31 @@ class Pens:
         self._steps += 1
         if self._steps > self.LIMIT:
             self._forget()
-        after = self.of(sgr(pen.attr, text))
-        if len(text) <= MAX_PARAMETERS:
-            pen.next[text] = after
+        if len(text) > MAX_PARAMETERS:
+            return self.of(sgr(pen.attr, text))
+        after = pen.next[text] = self._coloured(pen.attr, text) or self.of(sgr(pen.attr, text))
         return after
+
+    def _coloured(self, attr: Attr, text: str) -> Pen | None:
+        """The pen after true colours, the short way; None for any other sequence."""
+        colours = self._colours
+        if text in colours:
+            seen = colours[text]
+        else:
+            if len(colours) >= self.LIMIT:
+                colours.clear()
+            seen = colours[text] = _true_colours(text) if text.count(";") >= 4 else None
+        if seen is None:
+            return None
+        reset, fg, bg = seen
+        rest = (0, 0, None, attr[5]) if reset else attr[2:]
+        attr = tuple.__new__(
+            Attr, (fg or (None if reset else attr[0]), bg or (None if reset else attr[1]), *rest)
+        )
+        pen = self._pens.get(attr)
+        if pen is None:
+            pen = self._pens[attr] = Pen(attr)
+        return pen
 
     def _forget(self) -> None:
         for pen in self._pens.values():
