@@ -37,7 +37,11 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         made.probed = key  # type: ignore[attr-defined]
         state = WireState.PRESENT if made.works else WireState.UNREACHABLE  # type: ignore[attr-defined]
         return Probe(
-            upstream=upstream.id, wires=dict.fromkeys(upstream.wires, state), detail="asked", details={}
+            upstream=upstream.id,
+            wires=dict.fromkeys(upstream.wires, state),
+            detail="asked",
+            details={},
+            seconds=0.1,
         )
 
     made.works = True  # type: ignore[attr-defined]
