@@ -14,6 +14,7 @@ from amtui.emulator.commands import Commands
 from amtui.emulator.decoding import Utf8
 from amtui.emulator.screen import Screen
 from amtui.emulator.tokens import BLOCK, NONE, TOKEN, Parameters
+from amtui.emulator.width import NARROW
 
 _STRING_KEPT: Final = 4096
 """Characters kept of a control string; what is longer is parsed to its end and only its head is used."""
@@ -137,7 +138,13 @@ class Stream(pyte.ByteStream):
                 x = cursor.x
                 end = x + len(last)
                 row = screen.rows[cursor.y]
-                if end <= columns and screen.plain and not row.wide and last.isascii():
+                if (end <= columns and screen.plain and not row.wide and last.isascii()) or (
+                    end <= columns
+                    and screen.plain
+                    and not row.wide
+                    and not screen.joining
+                    and NARROW.fullmatch(last)
+                ):
                     row.chars[x:end] = last
                     row.attrs[x:end] = [cursor.attr] * (end - x)
                     row.version += 1
