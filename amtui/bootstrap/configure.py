@@ -1,19 +1,22 @@
 """The settings of a worker: merged user files, the 0600 env file with its secrets, the 0700 launchers.
 
-Everything travels over the provider's file interface, never in an argument. User files are merged by the
-runtime's own rule; a link anywhere on the way to one is refused, because following it would copy files of
-somebody else into the worker's home or our settings out of it.
+Everything travels over stdin, never in an argument. User files are merged by the runtime's own rule; a link
+anywhere on the way to one is refused, because following it would copy files of somebody else into the worker's
+home or our settings out of it. `remote/settings.sh` looks and acts in one, for the agent may be alive.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files as resources
 from shlex import quote
 from typing import Final, TypeAlias
 
+from amtui.bootstrap.jobs import failure
 from amtui.errors import NotFound, Refused
-from amtui.providers.base import Place
+from amtui.providers.base import Command, Place
 from amtui.runtimes.base import FileEdit, Launch, Runtime, Setup
 from amtui.runtimes.launch import render
 
@@ -21,6 +24,14 @@ Confine: TypeAlias = Callable[[Sequence[str]], Sequence[str]]
 
 RESUME: Final = "resume"
 """Name in `etc/` of the launcher that takes up the agent's last session; `launch resume` becomes it."""
+LIMIT: Final = 16 << 20
+"""Largest settings file, in bytes, that is merged."""
+_LINK, _ABSENT, _NO_FILE = 40, 44, 46
+
+
+@cache
+def _script() -> str:
+    return resources("amtui.bootstrap").joinpath("remote/settings.sh").read_text("utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +48,20 @@ class Configuration:
             if await _read(self.setup.place, path) != wanted or await _mode(self.setup.place, path) != mode:
                 return False
         for edit in self.runtime.edits(self.setup):
-            path = await self._guarded(edit)
-            present = await _read(self.setup.place, path)
+            present = await self._present(edit)
             if present is None or edit.merge(present) != present:
                 return False
         return True
 
     async def apply(self, say: Callable[[str], None]) -> None:
-        """Merge and write. Raises `Refused` for a link, `DiskFull`, `Unreachable`."""
+        """Merge and write. Raises `Refused` for a link or what is no file, `DiskFull`, `Unreachable`."""
         place = self.setup.place
         files, host = place.provider.files, place.host_id
         for edit in self.runtime.edits(self.setup):
-            path = await self._guarded(edit)
-            present = await _read(place, path)
+            present = await self._present(edit)
             merged = edit.merge(present)
             if merged != present:
-                await files.mkdir(host, path.rpartition("/")[0])
-                await files.write(host, path, merged, mode=edit.mode)
+                await self._file("write", edit, f"{edit.mode:o}", str(len(merged)), stdin=merged)
                 say(f"{'merged' if present is not None else 'wrote'} ~/{edit.path}")
         for path, wanted, mode in self._ours():
             await files.write(host, path, wanted, mode=mode)
@@ -81,24 +89,37 @@ class Configuration:
     def _confined(self, launch: Launch) -> Launch:
         return replace(launch, argv=tuple(self.confine(launch.argv))) if self.confine else launch
 
-    async def _guarded(self, edit: FileEdit) -> str:
-        """Absolute path of the file; refuses a link on the way."""
-        parts = edit.path.split("/")
-        if any(part in ("", ".", "..") for part in parts):
+    async def _present(self, edit: FileEdit) -> bytes | None:
+        """What the file holds now; None where there is none."""
+        found = await self._file("read", edit, str(LIMIT + 1))
+        if found is not None and len(found) > LIMIT:
+            raise Refused(
+                f"~/{edit.path} of {self.setup.worker.name} is larger than {LIMIT >> 20} MB",
+                "move it away, then bootstrap again",
+            )
+        return found
+
+    async def _file(self, verb: str, edit: FileEdit, *words: str, stdin: bytes = b"") -> bytes | None:
+        """Read or write one file, where the agent is confined inside its confinement; None: not there."""
+        place = self.setup.place
+        if any(part in ("", ".", "..") for part in edit.path.split("/")):
             raise Refused(f"the runtime names a strange file: {edit.path}")
-        path = self.setup.place.home
-        for part in parts:
-            path += f"/{part}"
-            try:
-                found = await self.setup.place.provider.files.stat(self.setup.place.host_id, path)
-            except NotFound:
-                continue
-            if found.kind == "link":
-                raise Refused(
-                    f"{path} is a link, and settings are not written through links",
-                    "replace it by the file itself, then bootstrap again",
-                )
-        return path
+        argv: Sequence[str] = ["/bin/sh", "-c", _script(), "sh", verb, place.home, edit.path, *words]
+        if self.confine is not None:
+            argv = self.confine(argv)
+        command = Command(argv=argv, stdin=stdin, env={"HOME": place.home}, max_output=LIMIT + (1 << 16))
+        done = await place.provider.exec(place.host_id, command)
+        if done.exit_code == _ABSENT:
+            return None
+        if done.exit_code in (_LINK, _NO_FILE):
+            what = "is a link or lies behind one" if done.exit_code == _LINK else "is not a regular file"
+            raise Refused(
+                f"{place.home}/{edit.path} {what}, and settings are neither read nor written there",
+                "put the file itself in its place, then bootstrap again",
+            )
+        if not done.ok:
+            raise failure(place, done, f"could not {verb} ~/{edit.path} of {self.setup.worker.name}")
+        return done.stdout
 
 
 def _with_resume(script: bytes, resume: str) -> bytes:

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from amtui.bootstrap.configure import Configuration
-from amtui.errors import Refused
+from amtui.errors import AmtuiError, Refused
 from amtui.model import Autonomy, Worker
 from amtui.providers.base import Command, ExecResult, Place, Purpose
 from amtui.providers.local import LocalProvider
@@ -133,7 +135,7 @@ async def test_nothing_is_read_or_written_through_a_link(place: Place, tmp_path:
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     path.symlink_to(operators if link == ".fake" else operators / "settings.json")
     for attempt in (configuration(place).check, lambda: apply(place)):
-        with pytest.raises(Refused, match="is a link"):
+        with pytest.raises(Refused, match="is a link or"):
             await attempt()
     assert (operators / "settings.json").read_text() == '{"token": "the operator\'s"}'
     assert path.is_symlink()
@@ -154,3 +156,71 @@ async def test_the_launchers_start_fresh_and_resume(place: Place) -> None:
     for words, how in (([], "fresh"), (["resume"], "resumed")):
         done = subprocess.run([f"{place.etc}/launch", *words], capture_output=True, text=True, cwd="/")
         assert done.stdout == f"{SECRET}|p|{place.home}|{place.home}|{how}\n", done.stderr
+
+
+class Watched(Fake):
+    """Keeps what it was given to merge."""
+
+    def __init__(self) -> None:
+        self.seen: list[bytes] = []
+
+    def edits(self, setup: Setup) -> Sequence[FileEdit]:
+        def watched(present: bytes | None) -> bytes:
+            self.seen.append(present or b"")
+            return merge(present)
+
+        return [FileEdit(".fake/settings.json", watched)]
+
+
+async def test_an_agent_that_swaps_its_directory_for_a_link_meanwhile_gains_nothing(
+    place: Place, tmp_path: Path
+) -> None:
+    """The look and the reading were two requests: a live agent could put a link in between."""
+    operators = tmp_path / "operators"
+    operators.mkdir()
+    (operators / "settings.json").write_text('{"token": "the operator\'s"}')
+    await apply(place)
+    folder, aside, over = Path(place.home, ".fake"), Path(place.home, "aside"), threading.Event()
+
+    def swap() -> None:
+        while not over.is_set():
+            with contextlib.suppress(OSError):  # the merge may have made the directory anew in between
+                shutil.rmtree(aside, ignore_errors=True)
+                folder.rename(aside)
+                folder.symlink_to(operators)
+                folder.unlink()
+                aside.rename(folder)
+
+    agent = threading.Thread(target=swap)
+    agent.start()
+    setup = Setup(worker=WORKER, place=place, workdir=place.home, uid=os.getuid(), key=SECRET)
+    runtime = Watched()
+    try:
+        for _ in range(40):
+            with contextlib.suppress(AmtuiError):
+                await Configuration(setup, runtime).apply(lambda line: None)
+    finally:
+        over.set()
+        agent.join()
+    assert runtime.seen and not any(b"token" in text for text in runtime.seen)
+    assert [file.name for file in operators.iterdir()] == ["settings.json"]
+    assert (operators / "settings.json").read_text() == '{"token": "the operator\'s"}'
+
+
+async def test_a_confined_agents_settings_are_handled_inside_its_confinement(place: Place) -> None:
+    def wrap(argv: Sequence[str]) -> list[str]:
+        return ["env", "WRAPPED=1", *argv]
+
+    setup = Setup(worker=WORKER, place=place, workdir=place.home, uid=os.getuid(), key=SECRET)
+    await Configuration(setup, Fake(), wrap).apply(lambda line: None)
+    assert isinstance(place.provider, Recorder)
+    touched = [command.argv for command in place.provider.commands if ".fake/settings.json" in command.argv]
+    assert len(touched) == 2
+    assert all(list(argv[:2]) == ["env", "WRAPPED=1"] for argv in touched)
+
+
+async def test_a_fifo_in_place_of_settings_is_refused_at_once(place: Place) -> None:
+    Path(place.home, ".fake").mkdir()
+    os.mkfifo(Path(place.home, ".fake/settings.json"))
+    with pytest.raises(Refused, match="not a regular file"):
+        await apply(place)
