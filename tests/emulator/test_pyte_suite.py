@@ -102,7 +102,8 @@ def test_pyte_suite(tmp_path: Path) -> None:
     passed = sum(count["PASSED"] for count in found.values())
     failing = sum(failed.values())
     record(
-        "pyte's own suite", "every failure in the waiver file", f"{passed} pass, {failing} fail, {sum(waived.values())} waived",
+        "pyte's own suite", "every failure in the waiver file",
+        f"{passed} pass, {failing} fail, {sum(waived.values())} waived",
         not unlisted and not healed, conditions=f"pyte {version('pyte')}",
     )  # fmt: skip
     assert not unlisted, "failing, and not in pyte_waivers.toml"
