@@ -89,7 +89,7 @@ def plan(
     configuration = Configuration(setup, runtime, confine)
     steps = [tmux_step(setup.place, apt=apt), *runtime.install(setup)]
     if install is not None:
-        steps = [_apart(step) if step.id in _OURS else _inside(step, install, setup.place) for step in steps]
+        steps = [_apart(step) if step.id in _OURS else _inside(step, install) for step in steps]
     workdir = [_workdir(setup.worker.workdir)] if setup.worker.workdir else []
     return Plan(
         worker=setup.worker,
@@ -116,27 +116,22 @@ def plan(
     )
 
 
-_OURS = frozenset({"tools", "node"})
+_OURS = frozenset({"tools", "node", "fetch"})
 """Steps that serve the whole host and not one worker."""
-
-
-def npm_cache(place: Place) -> str:
-    """Where npm keeps what it fetched, for all workers of the host."""
-    return f"{place.base}/cache/npm"
 
 
 def _apart(step: Step) -> Step:
     """A step of ours beside a confined agent: nothing that the agent may have put into its home decides what runs."""
-    alone = 'PATH=${PATH#*"$HOME/.local/bin:"} HOME=/dev/null\nexport PATH HOME\n'
+    alone = 'PATH=${PATH#*"$HOME/.local/bin:"} HOME=/dev/null\nexport PATH HOME\ncd /\n'
     return replace(step, check=alone + step.check, apply=alone + step.apply)
 
 
-def _inside(step: Step, install: Confine, place: Place) -> Step:
+def _inside(step: Step, install: Confine) -> Step:
     """A step that runs programs from the home of a confined agent: it runs where the agent runs."""
 
     def wrapped(script: str) -> str:
         words = " ".join(map(quote, install(["/bin/sh", "-c", script])))
-        return f"/bin/mkdir -p {quote(npm_cache(place))} || exit 1\nexec {words}\n"
+        return f"exec {words}\n"
 
     return replace(step, check=wrapped(step.check), apply=wrapped(step.apply))
 

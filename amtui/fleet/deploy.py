@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from amtui.bootstrap import gate, remove
 from amtui.bootstrap.bundle import reachable, repository_phase
-from amtui.bootstrap.phases import Plan, npm_cache, plan
+from amtui.bootstrap.phases import Plan, plan
 from amtui.bootstrap.runner import progress, run
 from amtui.console.helper import check_place
 from amtui.errors import AmtuiError, UsageError
@@ -152,7 +152,7 @@ async def prepare(estate: Estate, worker: Worker) -> tuple[Worker, Plan]:
     session = session_of(estate, setup)
     confine = confinement(worker, setup.place)
     bare = msgspec.structs.replace(worker, workdir=None, repo=None)  # programs go into the home alone
-    install = confinement(bare, setup.place, writable=(npm_cache(setup.place),))
+    install = confinement(bare, setup.place)
     apt = estate.env.get("AMTUI_APT") == "1"
     return worker, plan(setup, runtime, session, extra=extra, confine=confine, install=install, apt=apt)
 

@@ -24,8 +24,8 @@ def workdir_of(worker: Worker, place: Place) -> str:
     return checkout(place, worker.repo) if worker.repo else place.home
 
 
-def confinement(worker: Worker, place: Place, *, writable: Sequence[str] = ()) -> Confine | None:
-    """What wraps the agent's command line, or None where it is not confined; `writable` are more directories."""
+def confinement(worker: Worker, place: Place) -> Confine | None:
+    """What wraps the agent's command line, or None where it is not confined."""
     if not worker.confined:
         return None
     from amtui.providers.confinement import confine
@@ -36,7 +36,6 @@ def confinement(worker: Worker, place: Place, *, writable: Sequence[str] = ()) -
             argv,
             home=place.home,
             workdir=workdir_of(worker, place),
-            writable=writable,
             readonly=(place.bin, f"{place.base}/cache"),
         )
 

@@ -99,7 +99,9 @@ def confine(
     words += ["--tmpfs", "/tmp", "--tmpfs", "/run", "--tmpfs", "/var/tmp", "--symlink", "../run", "/var/run"]
     for path in dict.fromkeys(readonly):
         words += ["--ro-bind-try", os.path.realpath(path), path]
-    for path in dict.fromkeys((home, inside, *writable)):
+    # What lies in the home comes with it: bound by itself, a link that the agent put there would bring its target.
+    beside = (path for path in (inside, *writable) if not Path(path).is_relative_to(home))
+    for path in dict.fromkeys((home, *beside)):
         words += ["--bind", os.path.realpath(path), path]
     return [*words, "--remount-ro", "/", "--chdir", inside, "--", *argv]
 

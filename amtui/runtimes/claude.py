@@ -77,7 +77,7 @@ class Claude:
 
     def install(self, setup: Setup) -> Sequence[Step]:
         """Node, then the program from npm into `$HOME/.local`."""
-        return _PROGRAM.steps(setup.place)
+        return _PROGRAM.steps(setup.place, confined=setup.worker.confined)
 
     def edits(self, setup: Setup) -> Sequence[FileEdit]:
         """`~/.claude.json`: consents of the first start; `~/.claude/settings.json`: the permission mode."""

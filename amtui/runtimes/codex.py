@@ -62,7 +62,7 @@ class Codex:
 
     def install(self, setup: Setup) -> Sequence[Step]:
         """Node, then the program from npm into `$HOME/.local`."""
-        return _PROGRAM.steps(setup.place)
+        return _PROGRAM.steps(setup.place, confined=setup.worker.confined)
 
     def edits(self, setup: Setup) -> Sequence[FileEdit]:
         """`~/.codex/config.toml`: provider, autonomy, trust; no updates, telemetry or daemon."""

@@ -77,6 +77,22 @@ find_node || fail "the node that was brought does not run on this machine"
 say "node $(node --version) with npm $(npm --version) is in $node_home"
 """
 
+_FETCH = """\
+kept="$amtui_cache/npm-@ID@-@VERSION@"
+[ -d "$kept" ] && exit 0
+find_node || fail "node and npm are gone: run the node phase again"
+find "$amtui_cache" -maxdepth 1 -name 'npm-*.new.*' -mmin +60 -exec rm -rf {} + 2>/dev/null
+work="$kept.new.$$"
+rm -rf "$work"
+mkdir -p "$work" || exit 1
+say "fetching @PACKAGE@ @VERSION@ with npm $(npm --version), once for this host"
+npm install --global --ignore-scripts --prefix "$work/program" --cache "$work/npm" --userconfig=/dev/null \
+  --no-audit --no-fund --no-update-notifier --loglevel=error --fetch-retries=4 '@PACKAGE@@@VERSION@' ||
+  { rm -rf "$work"; fail "npm could not fetch @PACKAGE@ @VERSION@ (see the lines above)"; }
+[ -d "$kept" ] || mv "$work/npm" "$kept" || exit 1
+rm -rf "$work"
+"""
+
 _INSTALL = """\
 find_node || fail "node and npm are gone: run the node phase again"
 target="$HOME/.local/lib/amtui/@ID@-@VERSION@"
@@ -84,14 +100,22 @@ answers() { [ -x "$1" ] && "$1" --version </dev/null 2>/dev/null | grep -qF '@VE
 if ! answers "$target/bin/@BINARY@"; then
   work="$target.new"
   rm -rf "$work"
-  mkdir -p "$work" "$amtui_cache/npm" || exit 1
+  mkdir -p "$work" || exit 1
+  cache="$amtui_cache/npm"
+  if [ ! -w "$amtui_cache" ]; then
+    # A confined agent's home: the host's cache is not its to write, for later workers trust it.
+    cache="$work.cache"
+    rm -rf "$cache"
+    if [ -d "$amtui_cache/npm-@ID@-@VERSION@" ]; then cp -R "$amtui_cache/npm-@ID@-@VERSION@" "$cache" || exit 1; fi
+  fi
+  mkdir -p "$cache" || exit 1
   say "installing @PACKAGE@ @VERSION@ with npm $(npm --version)"
-  npm install --global --prefix "$work" --cache "$amtui_cache/npm" --prefer-offline --no-audit --no-fund \\
+  npm install --global --prefix "$work" --cache "$cache" --prefer-offline --no-audit --no-fund \\
     --no-update-notifier --loglevel=error --fetch-retries=4 --allow-scripts=@PACKAGE@ \\
     '@PACKAGE@@@VERSION@' || fail "npm could not install @PACKAGE@ @VERSION@ (see the lines above)"
 @ADJUST@
   answers "$work/bin/@BINARY@" || fail "@PACKAGE@ is installed but does not answer --version with @VERSION@"
-  rm -rf "$target" && mv "$work" "$target" || exit 1
+  rm -rf "$target" "$work.cache" && mv "$work" "$target" || exit 1
 fi
 mkdir -p "$HOME/.local/bin" || exit 1
 ln -sf "../lib/amtui/@ID@-@VERSION@/bin/@BINARY@" "$HOME/.local/bin/@BINARY@.new" &&
@@ -119,10 +143,11 @@ class NpmProgram:
     adjust: str = ""
     """Shell between npm and the proof, with `$work` the fresh prefix."""
 
-    def steps(self, place: Place) -> tuple[Step, ...]:
-        """The phases `node` and `<id>`; both safe to run again after being killed anywhere."""
+    def steps(self, place: Place, *, confined: bool = False) -> tuple[Step, ...]:
+        """The phases `node` and `<id>`, for a confined agent with `fetch` between; safe to be killed anywhere."""
         return (
             node_step(place),
+            *((self._fetch(place),) if confined else ()),
             Step(
                 id=self.id,
                 title=f"Install {self.title} {self.version}",
@@ -131,6 +156,17 @@ class NpmProgram:
                 timeout=900.0,
                 weight=6.0,
             ),
+        )
+
+    def _fetch(self, place: Place) -> Step:
+        """Brings the packages into the host's cache where the agent is not: no script of a package is run."""
+        return Step(
+            id="fetch",
+            title=f"Fetch {self.title} {self.version}",
+            check=self._fill(f"[ -d {quote(f'{place.base}/cache')}/npm-@ID@-@VERSION@ ]\n"),
+            apply=_prelude(place) + self._fill(_FETCH),
+            timeout=900.0,
+            weight=4.0,
         )
 
     def verify(self) -> str:

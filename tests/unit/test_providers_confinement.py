@@ -163,3 +163,11 @@ def test_a_link_does_not_hide_it(inside: Inside) -> None:
     (inside.operator / "link").symlink_to(inside.operator)
     with pytest.raises(Refused):
         confinement.confine(["true"], home=str(inside.home), workdir=str(inside.operator / "link"))
+
+
+def test_a_link_in_the_home_in_place_of_the_checkout_brings_nothing_in(tmp_path: Path) -> None:
+    """The working directory was bound by its real path: an agent chose what it saw after its next start."""
+    inside = Inside(tmp_path, os.geteuid())
+    (inside.home / "checkout").symlink_to(inside.operator / "src")
+    words = confinement.confine(["ls"], home=str(inside.home), workdir=str(inside.home / "checkout"))
+    assert str(inside.operator / "src") not in words

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -13,13 +14,22 @@ from amtui.agentstate import PROBE
 from amtui.model import Autonomy, Worker
 from amtui.providers.base import Place, Provider
 from amtui.runtimes import RUNTIMES, Setup, Step
+from amtui.runtimes.node import NpmProgram
 
 SHELLS = [shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])]
 
 
-def steps_of(runtime: str, base: str = "/srv/amtui here") -> tuple[Setup, tuple[Step, ...]]:
+def steps_of(
+    runtime: str, base: str = "/srv/amtui here", *, confined: bool = False
+) -> tuple[Setup, tuple[Step, ...]]:
     worker = Worker(
-        id="0" * 32, name="w", substrate="local", host_id="local", runtime=runtime, autonomy=Autonomy.ASK
+        id="0" * 32,
+        name="w",
+        substrate="local",
+        host_id="local",
+        runtime=runtime,
+        autonomy=Autonomy.ASK,
+        confined=confined,
     )
     place = Place(cast(Provider, None), "local", base, f"{base}/workers/0", "/tmp/s")
     setup = Setup(worker=worker, place=place, workdir="/w", uid=0, key="sk-not-in-a-script")
@@ -29,7 +39,7 @@ def steps_of(runtime: str, base: str = "/srv/amtui here") -> tuple[Setup, tuple[
 def scripts() -> list[tuple[str, str]]:
     found = [("probe", PROBE)]
     for runtime in RUNTIMES:
-        setup, steps = steps_of(runtime)
+        setup, steps = steps_of(runtime, confined=True)
         found.append((f"{runtime}-verify", RUNTIMES[runtime].verify(setup)))
         for step in steps:
             found += [(f"{runtime}-{step.id}-check", step.check), (f"{runtime}-{step.id}-apply", step.apply)]
@@ -72,3 +82,58 @@ def test_a_shell_has_nothing_to_install() -> None:
     assert steps == ()
     assert RUNTIMES["shell"].edits(setup) == ()
     assert RUNTIMES["shell"].wires == frozenset()
+
+
+@pytest.mark.parametrize("runtime", ["claude", "codex"])
+def test_a_confined_agents_packages_are_fetched_apart_from_it_and_without_their_scripts(runtime: str) -> None:
+    _, steps = steps_of(runtime, confined=True)
+    assert [step.id for step in steps] == ["node", "fetch", runtime]
+    assert "--ignore-scripts" in steps[1].apply
+
+
+NPM = """#!/bin/sh
+[ "$1" != --version ] || { echo 11; exit; }
+while [ $# -gt 0 ]; do
+    case $1 in --cache) cache=$2 ;; --prefix) prefix=$2 ;; esac
+    shift
+done
+mkdir -p "$cache" && echo "$cache" >>"$LOG" && ls "$cache" >>"$LOG" && echo fetched >"$cache/packument" || exit 1
+mkdir -p "$prefix/bin"
+printf '#!/bin/sh\\necho %s\\n' "$VERSION" >"$prefix/bin/codex" && chmod +x "$prefix/bin/codex"
+"""
+
+
+def test_a_confined_agent_leaves_nothing_in_the_cache_that_later_workers_trust(tmp_path: Path) -> None:
+    """It could write `cache/npm`, from which every later worker of the host installed its program."""
+    home, base, programs = tmp_path / "home", tmp_path / "base", tmp_path / "bin"
+    for folder in (home, base / "cache", programs):
+        folder.mkdir(parents=True)
+    for name, text in (("npm", NPM), ("node", "#!/bin/sh\nexit 0\n")):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    version = "1.2.3"
+    program = NpmProgram("codex", "Codex", "@openai/codex", version, "codex")
+    _, fetch, install = program.steps(steps_of("shell", str(base))[0].place, confined=True)
+    log = tmp_path / "log"
+    env = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(home), "LOG": str(log), "VERSION": version}
+    kept = base / "cache" / f"npm-codex-{version}"
+
+    def run(script: str, *wrap: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*wrap, "sh", "-c", script], env=env, capture_output=True, text=True, check=False
+        )
+
+    for _ in range(2):
+        assert run(fetch.apply).returncode == 0
+    assert run(fetch.check).returncode == 0
+    assert (kept / "packument").read_text() == "fetched\n"
+    assert len(log.read_text().splitlines()) == 1, "the second time there is nothing to fetch"
+    (kept / "packument").write_text("trusted\n")
+    log.write_text("")
+    inside = ["bwrap", "--dev-bind", "/", "/", "--ro-bind", str(base / "cache"), str(base / "cache")]
+    done = run(install.apply, *inside)
+    assert done.returncode == 0, done.stderr
+    assert log.read_text().splitlines() == [f"{home}/.local/lib/amtui/codex-{version}.new.cache", "packument"]
+    assert (kept / "packument").read_text() == "trusted\n"
+    assert [path.name for path in (base / "cache").iterdir()] == [kept.name]
+    assert [path.name for path in (home / ".local/lib/amtui").iterdir()] == [f"codex-{version}"]
