@@ -251,12 +251,16 @@ async def test_ctrl_c_leaves_a_worker_that_can_be_resumed(world: World) -> None:
     assert (await world.do("bootstrap", name="w")).exit_code == 0
 
 
-async def test_phases_to_come_are_known_from_the_start(world: World) -> None:
-    world.add("w")
-    world.run.error = Unreachable("cut")  # type: ignore[attr-defined]
+async def test_phases_to_come_are_known_from_the_start(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cut(*_: Any, **__: Any) -> None:
+        raise Unreachable("cut")
+
+    monkeypatch.setattr(deploy, "run", cut)
+    worker = world.add("w")
     with pytest.raises(Unreachable):
         await world.do("bootstrap", name="w")
-    assert [p.id for p in world.store.phases(world.store.worker("w").id)] == ["place", "node"]
+    phases = [(phase.id, phase.status) for phase in world.store.phases(worker.id)]
+    assert phases == [("place", PhaseStatus.PENDING), ("node", PhaseStatus.PENDING)]
 
 
 async def test_a_bootstrap_wakes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

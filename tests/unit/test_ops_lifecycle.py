@@ -66,7 +66,7 @@ def kinds(world: World) -> list[str]:
 
 async def test_sleep_and_wake_are_harmless_twice(world: World) -> None:
     world.add("w")
-    assert (await world.do("sleep", name=["w"])).data["asleep"] == ["w"]
+    assert (await world.do("sleep", name=["w", "w"])).data["asleep"] == ["w"]
     assert world.store.worker("w").asleep
     await world.do("sleep", name=["w", "w"])
     assert verbs(world) == ["sleep"]
