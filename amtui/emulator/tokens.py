@@ -247,7 +247,7 @@ class Pen:
 class Pens:
     """The pens of one screen, bounded: a program may use any number of colours."""
 
-    LIMIT: Final = 8192
+    LIMIT: Final = 1024
 
     def __init__(self) -> None:
         self._pens: dict[Attr, Pen] = {}
