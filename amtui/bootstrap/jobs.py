@@ -215,7 +215,10 @@ class Jobs:
         if words[:1] == ["full"]:
             raise full(self.place)
         if len(words) != 3 or words[0] not in ("ok", "held"):
-            raise ProtocolError("the job helper answered a lease strangely")
+            raise ProtocolError(
+                "the job helper cannot tell who drives this bootstrap",
+                f"remove {self.place.jobs}/lease and {self.place.jobs}/lease.lock on the host, then bootstrap again",
+            )
         if words[0] == "ok":
             return Lease(True, words[1], outcome=words[2].strip("-"))
         return Lease(False, words[1], left=int(words[2]))

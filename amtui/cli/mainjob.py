@@ -47,6 +47,10 @@ async def _trial(options: Options) -> int:
     try:
         try:
             await _live(context, name, steps, output)
+        except AmtuiError as error:
+            if name in error.hint:  # the worker of the trial is gone in a moment: nothing can be done with it
+                error.hint = "`amtui doctor` checks this computer"
+            raise
         finally:
             await _end(context, name, steps, output)
     finally:

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import re
+import stat
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
@@ -192,7 +193,12 @@ def _refuse(file: Path, found: list[Problem], *, change: bool = False) -> None:
 
 def _read(file: Path) -> str | None:
     try:
-        return file.read_bytes().decode()
+        # Without O_NONBLOCK the opening of a FIFO would wait for somebody who writes.
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as source:
+            if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+                problem = Problem(file.name, 0, "", "not a regular file")
+                raise _Unreadable(problem, f"move {file} away")
+            return source.read().decode()
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:

@@ -170,7 +170,7 @@ class _Change:
 
 def _read_file(file: Path) -> _File:
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return _File()
     except OSError as error:
@@ -181,6 +181,8 @@ def _read_file(file: Path) -> _File:
     with os.fdopen(handle, "rb") as source:
         facts = os.fstat(source.fileno())
         mode = stat.S_IMODE(facts.st_mode)
+        if not stat.S_ISREG(facts.st_mode):
+            raise ConfigError(f"{file} is not a regular file", "move it away and store the secrets again")
         if facts.st_uid != os.geteuid():
             raise ConfigError(f"{file} belongs to another user", "remove it and store the secrets again")
         if mode & 0o077:

@@ -42,11 +42,14 @@ _REMARK: Final = re.compile(r"^(\w+\(\) \{) # .*")
 
 _INSTALL: Final = """set -u; umask 077
 same() { [ "$( { sha256sum || shasum -a 256; } <"$1" 2>/dev/null | cut -c1-64)" = "$2" ]; }
-if [ -r "$1" ] && same "$1" "$2"; then exit 0; fi
+if [ -f "$1" ] && [ -r "$1" ] && same "$1" "$2"; then exit 0; fi
 mkdir -p "${1%/*}" || exit 73
 printf %s "$3" | base64 -d | gzip -dc >"$1.$$" || { rm -f "$1.$$"; exit 73; }
 mv -f "$1.$$" "$1" && same "$1" "$2" || exit 74
 """
+
+_NO_DIRECTORY: Final = ("File exists", "Not a directory", "Permission denied", "Read-only file system")
+"""The C library's words, in the C locale of our requests, for a directory that no free space would make."""
 
 _installed: WeakKeyDictionary[Provider, set[tuple[str, str]]] = WeakKeyDictionary()
 
@@ -100,7 +103,10 @@ async def install(place: Place) -> str:
     if done.exit_code == 73:
         raise DiskFull("the console helper could not be written", "is the disk full or the home read-only?")
     if not done.ok:
-        raise StateGone("the console helper on the host is not what was written")
+        raise StateGone(
+            f"{path} on the host is not the console helper that was written there",
+            f"remove {path} on the host, then try again",
+        )
     _installed.setdefault(place.provider, set()).add((place.host_id, place.base))
     return path
 
@@ -171,6 +177,11 @@ def failure(reason: str, console: str, detail: str = "") -> AmtuiError:
         return NotFound(f"no console {console}", "`amtui restart NAME` starts it", op="console")
     if reason == "lost":
         return StreamBroken("the console's run directory is gone from the host", op="console")
+    if reason == "disk" and any(cause in detail for cause in _NO_DIRECTORY):
+        return Refused(
+            f"the worker's run directory cannot be used: {detail}",
+            "remove on the host what stands in its place, then `amtui restart NAME`",
+        )
     if reason == "disk":
         return DiskFull("no space left in the worker's run directory", "free some space on the host")
     if reason == "tmux":

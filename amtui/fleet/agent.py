@@ -52,7 +52,7 @@ def session_of(estate: Estate, setup: Setup, *, resume: bool = False) -> Session
             say(f"started {title} again")
 
     async def trouble(patience: float) -> str:
-        return await _ended(setup, patience) or await _dialog(estate, setup, patience)
+        return await ended(setup, patience) or await _dialog(estate, setup, patience)
 
     return Session(alive, start, trouble)
 
@@ -62,8 +62,8 @@ async def _main(place: Place) -> server.ConsoleInfo | None:
     return next((console for console in found if console.name == MAIN_CONSOLE), None)
 
 
-async def _ended(setup: Setup, patience: float) -> str:
-    """A program that cannot start has ended within a second of its start."""
+async def ended(setup: Setup, patience: float = AT_ONCE) -> str:
+    """Why the agent is not there any more, or "": one that cannot start has ended within a second of its start."""
     deadline = time.monotonic() + min(patience, AT_ONCE)
     while True:
         found = await _main(setup.place)
@@ -71,10 +71,23 @@ async def _ended(setup: Setup, patience: float) -> str:
             return "its console is not there"
         if found.dead:
             status = Untrusted(found.status, "tmux").for_line(12)
-            return f"the {setup.worker.runtime} ended at once with status {status or '?'}"
+            said = await _last_words(setup.place)
+            return f"the {setup.worker.runtime} ended at once with status {status or '?'}" + (
+                said and f": {said}"
+            )
         if time.monotonic() >= deadline:
             return ""
         await asyncio.sleep(LOOK)
+
+
+async def _last_words(place: Place) -> str:
+    """The last line that a dead program left on its screen."""
+    try:
+        rows = (await server.capture(place, MAIN_CONSOLE)).rows
+    except AmtuiError:
+        return ""
+    lines = [Untrusted(row, "console").for_line(160).strip() for row in rows]
+    return next((line for line in reversed(lines) if line and not line.startswith("Pane is dead")), "")
 
 
 async def _dialog(estate: Estate, setup: Setup, patience: float) -> str:

@@ -8,8 +8,8 @@ from amtui.bootstrap import remove
 from amtui.bootstrap.bundle import unsaved
 from amtui.bootstrap.configure import Configuration
 from amtui.console import server
-from amtui.errors import AmtuiError, NotFound, StateGone, WrongState
-from amtui.fleet.agent import launcher, session_of
+from amtui.errors import AmtuiError, NotFound, StateGone, Unreachable, WrongState
+from amtui.fleet.agent import ended, launcher, session_of
 from amtui.fleet.place import confinement, setup_of, workdir_of
 from amtui.model import MAIN_CONSOLE, UNKNOWN_STATE, PhaseStatus, Worker
 from amtui.runtimes import get as runtime_of
@@ -60,7 +60,10 @@ async def configure(estate: Estate, worker: Worker) -> Setup:
 
 
 async def restart(estate: Estate, worker: Worker, *, resume: bool) -> None:
-    """Stop the agent and start it with its present settings; keys typed for the old one never reach the new."""
+    """Stop the agent and start it with its present settings; keys typed for the old one never reach the new.
+
+    Raises `WrongState` with its last words when the agent ends at once.
+    """
     setup = await configure(estate, worker)
     place = setup.place
     argv, cwd = launcher(place, resume=resume), workdir_of(worker, place)
@@ -72,6 +75,12 @@ async def restart(estate: Estate, worker: Worker, *, resume: bool) -> None:
         await remove.wake(place, worker, session=session_of(estate, setup))
         estate.store.update_worker(worker.id, asleep=False)
     estate.store.put_state(worker.id, UNKNOWN_STATE)
+    if trouble := await ended(setup):
+        estate.store.record(worker.id, "failed", trouble)
+        raise WrongState(
+            f"{worker.name} does not start: {trouble}",
+            f"amtui bootstrap {worker.name} repairs its program; amtui screen {worker.name} shows all it said",
+        )
     estate.store.record(worker.id, "restarted", "resumed" if resume else "")
 
 
@@ -100,7 +109,10 @@ async def wake(estate: Estate, worker: Worker) -> None:
 
 
 async def losses(estate: Estate, worker: Worker) -> list[str]:
-    """What destroying the worker would lose, a line each; that it cannot be known is one of them."""
+    """What destroying the worker would lose, a line each; that it cannot be known is one of them.
+
+    Raises what a host answers that cannot be reached: then nothing can be destroyed there either.
+    """
     if not worker.root:
         return []
     try:
@@ -109,6 +121,8 @@ async def losses(estate: Estate, worker: Worker) -> list[str]:
     except NotFound:
         return []
     except AmtuiError as error:
+        if error.exit_code == Unreachable.exit_code:
+            raise
         return [f"what is unsaved there is unknown: {error.message}"]
 
 
@@ -128,3 +142,15 @@ async def destroy(estate: Estate, worker: Worker) -> remove.Removed:
     estate.store.remove_worker(worker.id)
     estate.store.close_intent(intent, "done")
     return removed
+
+
+def forget(estate: Estate, worker: Worker) -> None:
+    """Take a worker off the record without asking its host, which is gone for good."""
+    intent = estate.store.open_intent("forget", worker.id, {"name": worker.name})
+    estate.forget(worker)
+    estate.store.record(
+        worker.id, "forgotten", f"{worker.substrate} was not asked; {worker.root} may be left"
+    )
+    estate.store.record(worker.id, "destroyed", worker.name)
+    estate.store.remove_worker(worker.id)
+    estate.store.close_intent(intent, "done")

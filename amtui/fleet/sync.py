@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from amtui import agentstate
-from amtui.errors import AmtuiError, StoreError
+from amtui.errors import AmtuiError, ExecTimeout, StoreError
 from amtui.fleet.look import look, one
 from amtui.model import AgentState, AgentStatus, Host, HostState, Worker, WorkerRow
 
@@ -165,7 +165,13 @@ class Fleet:
 
     async def explain(self, worker: Worker) -> tuple[AgentState, list[tuple[str, str, str]]]:
         """The state, and every rule tried: (rule, source, result). Raises what the host answers."""
-        seen = await one(self._estate, worker)
+        try:
+            seen = await one(self._estate, worker)
+        except ExecTimeout as error:
+            raise ExecTimeout(
+                f"{worker.substrate} does not answer: {error.message}",
+                f"see whether it is up: amtui doctor {worker.substrate}",
+            ) from None
         now = self._estate.clock()
         return agentstate.judge(seen, now), agentstate.explain(seen, now)
 

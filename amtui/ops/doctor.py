@@ -108,9 +108,14 @@ def _settings(ctx: Context) -> Iterator[Finding]:
         yield Finding(topic="config", level="bad", text=str(problem), fix=f"edit {paths.config_file}")
     if not found:
         yield Finding(topic="config", level="ok", text=str(paths.config_file))
-    yield Finding(
-        topic="store", level="ok", text=f"{paths.database}: {len(ctx.estate.store.workers())} workers"
-    )
+    store = ctx.estate.store
+    count = f"{paths.database}: {len(store.workers())} workers"
+    if store.read_only:
+        yield Finding(
+            topic="store", level="bad", text=f"{count}; it cannot be written", fix=store.writable_hint()
+        )
+    else:
+        yield Finding(topic="store", level="ok", text=count)
     for kind in ctx.estate.providers.kinds():
         level: Literal["ok", "note"] = "ok" if kind.available else "note"
         yield Finding(topic=f"substrate {kind.kind}", level=level, text=kind.note or kind.title)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from amtui.errors import AmtuiError, UnknownName
+from amtui.errors import AmtuiError, UnknownName, Unreachable
 from amtui.fleet import lifecycle
 from amtui.model import SCHEMA, UNKNOWN_STATE, AgentStatus, Worker
 from amtui.ops.base import Action, Arg, Progress, Result, Yield
@@ -21,6 +21,14 @@ class Several(Struct, frozen=True, kw_only=True):
     name: Annotated[
         tuple[str, ...], Arg("names of workers", positional=True, complete="worker", metavar="NAME…")
     ]
+
+
+class Destroy(Several, frozen=True, kw_only=True):
+    """Parameters of `destroy`."""
+
+    forget: Annotated[
+        bool, Arg("only take it off the list, for a host that is gone for good; the host is not asked")
+    ] = False
 
 
 class Restart(Struct, frozen=True, kw_only=True):
@@ -65,7 +73,7 @@ async def wake(ctx: Context, params: Several) -> AsyncIterator[Yield]:
     yield tally.result(document, "\n".join(f"{name} is awake" for name in tally.done))
 
 
-async def destroy(ctx: Context, params: Several) -> AsyncIterator[Yield]:
+async def destroy(ctx: Context, params: Destroy) -> AsyncIterator[Yield]:
     names = list(dict.fromkeys(params.name))
     for name in names:
         _known(ctx, name)  # a name that never was stops everything before anything is lost
@@ -76,13 +84,11 @@ async def destroy(ctx: Context, params: Several) -> AsyncIterator[Yield]:
         if worker is None:
             outcome.append({"name": name, "outcome": "gone", "text": f"{name} was destroyed before"})
             continue
-        lost = await lifecycle.losses(ctx.estate, worker)
-        text = (
-            f"removes {worker.name} from {worker.substrate} with its home and everything the agent left there"
-        )
-        if lost:
-            text += "; unsaved work: " + "; ".join(lost)
         with tally.of(name):
+            if params.forget:
+                outcome.append(await _forgotten(ctx, worker))
+                continue
+            text = await _cost(ctx, worker)
             await ctx.confirm(Question("name", f"destroy {worker.name}", text, expect=worker.name))
             yield Progress(f"destroying {worker.name}")
             removed = await lifecycle.destroy(ctx.estate, worker)
@@ -93,6 +99,34 @@ async def destroy(ctx: Context, params: Several) -> AsyncIterator[Yield]:
     destroyed = [{"name": each["name"], "outcome": each["outcome"]} for each in outcome]
     document = {"schema": SCHEMA, "destroyed": destroyed, "failed": tally.failed}
     yield tally.result(document, "\n".join(each["text"] for each in outcome), some=bool(outcome))
+
+
+async def _cost(ctx: Context, worker: Worker) -> str:
+    """What a destroy takes away, in words. Raises `Unreachable` with the way out for a host that never returns."""
+    try:
+        lost = await lifecycle.losses(ctx.estate, worker)
+    except AmtuiError as error:
+        if error.exit_code == Unreachable.exit_code:
+            error.hint = (
+                f"{error.hint}; " if error.hint else ""
+            ) + f"if {worker.substrate} is gone for good: amtui destroy {worker.name} --forget"
+        raise
+    text = f"removes {worker.name} from {worker.substrate} with its home and everything the agent left there"
+    return text + ("; unsaved work: " + "; ".join(lost) if lost else "")
+
+
+async def _forgotten(ctx: Context, worker: Worker) -> dict[str, str]:
+    """Take a worker off the list alone, after the person heard what that leaves behind."""
+    left = (
+        f"{worker.substrate} is not asked: its agent may still run there, and its files, its key and its tmux "
+        f"may be left in {worker.root}"
+        if worker.root
+        else f"nothing of it was ever made on {worker.substrate}"
+    )
+    text = f"takes {worker.name} off the list and nothing more; {left}"
+    await ctx.confirm(Question("name", f"forget {worker.name}", text, expect=worker.name))
+    lifecycle.forget(ctx.estate, worker)
+    return {"name": worker.name, "outcome": "forgotten", "text": f"{worker.name} is off the list; {left}"}
 
 
 def _known(ctx: Context, name: str) -> Worker | None:
@@ -141,4 +175,4 @@ class _Tally:
 RESTART = Action(Restart, restart)
 SLEEP = Action(Several, sleep)
 WAKE = Action(Several, wake)
-DESTROY = Action(Several, destroy)
+DESTROY = Action(Destroy, destroy)

@@ -111,8 +111,15 @@ class Database:
 
     def _connect(self) -> None:
         directory = self.path.parent
-        with contextlib.suppress(OSError):
+        try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise StoreError(
+                f"{directory} is not a directory",
+                "move that file away, or set AMTUI_STATE_DIR to another place",
+            ) from None
+        except OSError:
+            pass  # what can be read without it is read
         if self.path.is_dir():
             raise StoreError(f"{self.path} is a directory", "move it away; amtui keeps its database there")
         exists = self.path.exists()
@@ -132,7 +139,7 @@ class Database:
 
     def _connect_read_only(self, exists: bool) -> None:
         if exists and not os.access(self.path, os.R_OK):
-            raise StoreError(f"the store {self.path} cannot be read", self._writable_hint())
+            raise StoreError(f"the store {self.path} cannot be read", self.writable_hint())
         if not exists:
             self._db = self._attach("file::memory:")
             self._migrate(self._db)
@@ -148,7 +155,7 @@ class Database:
                 self._db = self._attach(f"{uri}?mode=ro&immutable=1")
             if self._version(self._db) < migrations.LATEST:
                 raise StoreError(
-                    f"the store {self.path} must be upgraded but cannot be written", self._writable_hint()
+                    f"the store {self.path} must be upgraded but cannot be written", self.writable_hint()
                 )
         self._db.execute("PRAGMA query_only = ON")
 
@@ -217,7 +224,8 @@ class Database:
                 db.execute("ROLLBACK")
             raise
 
-    def _writable_hint(self) -> str:
+    def writable_hint(self) -> str:
+        """How a store that cannot be written becomes writable."""
         return (
             f"make {self.path.parent} and its files writable for you, or set AMTUI_STATE_DIR to another place"
         )
@@ -237,11 +245,11 @@ class Database:
                 "their files are on their hosts)",
             )
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
-            return StoreError(f"this store is read-only: {self.path}", self._writable_hint())
+            return StoreError(f"this store is read-only: {self.path}", self.writable_hint())
         if code == sqlite3.SQLITE_FULL:
             return StoreError(f"no space left for the store {self.path}", "free space and try again")
         if code == sqlite3.SQLITE_CANTOPEN:
-            return StoreError(f"the store {self.path} cannot be opened", self._writable_hint())
+            return StoreError(f"the store {self.path} cannot be opened", self.writable_hint())
         return StoreError(f"the store {self.path} failed: {error}", "run: amtui doctor")
 
 

@@ -14,6 +14,9 @@ from amtui.store.database import Database
 MAX_EVENTS: Final = 10_000
 """Events kept per worker; the oldest go first."""
 
+MAX_ROWS: Final = 1 << 62
+"""More rows than this are as good as all: SQLite counts no further."""
+
 MAX_SAMPLES: Final = 2_000
 """Samples kept per subject."""
 
@@ -62,7 +65,7 @@ class Journal(Database):
             values.append(worker)
         rows = self.query(
             f"SELECT id, at, worker, kind, text FROM events WHERE {where} ORDER BY id {order} LIMIT ?",
-            (*values, limit),
+            (*values, min(limit, MAX_ROWS)),
         )
         found = [Event(id=row[0], at=row[1], worker=row[2], kind=row[3], text=row[4]) for row in rows]
         return found if after is not None else found[::-1]

@@ -116,6 +116,23 @@ def test_each_step_is_told(world: World, capfd: pytest.CaptureFixture[str]) -> N
     assert world.closed
 
 
+def test_a_failed_trial_does_not_advise_on_the_worker_that_it_destroyed(
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def fails(ctx: object, op_id: str, params: dict[str, Any]) -> AsyncIterator[Yield]:
+        if op_id == "new":
+            world.workers.append(params["name"])
+            raise BootstrapFailed("no tmux", f"amtui bootstrap {params['name']}")
+        async for item in world.run(ctx, op_id, params):
+            yield item
+
+    monkeypatch.setattr(registry, "run", fails)
+    assert main.run([]) == 1
+    assert world.workers == []
+    said = capfd.readouterr().err
+    assert "amtui doctor" in said and "amtui bootstrap" not in said
+
+
 def test_the_same_for_programs(world: World, capfd: pytest.CaptureFixture[str]) -> None:
     assert main.run(["--json"]) == 0
     document = json.loads(capfd.readouterr().out)

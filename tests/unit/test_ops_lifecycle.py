@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from amtui.bootstrap import remove
 from amtui.console import server
 from amtui.errors import (
     AmtuiError,
+    ExecTimeout,
     NeedsConfirmation,
     NotFound,
     Refused,
@@ -23,7 +25,7 @@ from amtui.errors import (
     UsageError,
     WrongState,
 )
-from amtui.fleet import lifecycle
+from amtui.fleet import agent, lifecycle
 from amtui.model import AgentState, AgentStatus, Phase, PhaseStatus
 from amtui.ops.context import Question
 
@@ -47,9 +49,14 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(remove, "wake", noted("wake"))
     monkeypatch.setattr(server, "restart", noted("restart"))
     monkeypatch.setattr(lifecycle, "unsaved", lambda *_, **__: _lines())
+    monkeypatch.setattr(lifecycle, "ended", lambda *_: _nothing_wrong())
     monkeypatch.setattr(lifecycle.Configuration, "apply", lambda self, say: _lines())
     yield made
     await made.ctx.aclose()
+
+
+async def _nothing_wrong() -> str:
+    return ""
 
 
 async def _lines(*lines: str) -> list[str]:
@@ -82,6 +89,28 @@ async def test_restart_wakes(world: World) -> None:
     assert verbs(world) == ["restart", "wake"], "the mark of its sleep is taken away as well"
     assert not world.store.worker("w").asleep
     assert world.store.states()[worker.id].status is AgentStatus.UNKNOWN
+
+
+async def test_a_restart_of_a_program_that_is_not_there_fails_with_its_last_words(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said "restarted" and exit 0 while the agent was dead."""
+    world.add("w")
+    dead = SimpleNamespace(name="amconsole", dead=True, status="127")
+
+    async def consoles(place: Any) -> list[Any]:
+        return [dead]
+
+    async def capture(place: Any, console: str) -> Any:
+        return SimpleNamespace(rows=("launch: 9: codex: not found", "", "Pane is dead (status 127)", ""))
+
+    monkeypatch.setattr(lifecycle, "ended", agent.ended)
+    monkeypatch.setattr(server, "consoles", consoles)
+    monkeypatch.setattr(server, "capture", capture)
+    with pytest.raises(WrongState, match="127: launch: 9: codex: not found") as refused:
+        await world.do("restart", name="w")
+    assert "amtui bootstrap w" in refused.value.hint
+    assert kinds(world) == ["failed"]
 
 
 @pytest.mark.parametrize("verb", ["restart", "sleep", "wake"])
@@ -166,15 +195,43 @@ async def test_destroy_forgets_after_the_host_has(world: World) -> None:
         await world.do("destroy", name=["never"])
 
 
-async def test_destroy_of_an_unreachable_host_forgets_nothing(world: World) -> None:
+async def test_destroy_of_an_unreachable_host_forgets_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     worker = world.add("w", "ssh:box")
     world.host.error = Unreachable("no route to box")
-    for _ in range(2):
-        with pytest.raises(Unreachable):
+    monkeypatch.undo()  # the real way to what is unsaved, which asks the host
+    for tries in (1, 2):
+        with pytest.raises(Unreachable) as refused:
             await world.do("destroy", name=["w"])
+        assert "amtui destroy w --forget" in refused.value.hint
+        assert len(world.host.calls) == tries, "it is dialled once"
     assert world.store.workers() == [worker]
     assert world.store.open_intents() == [], "each try is settled"
     assert kinds(world) == []
+
+
+async def test_a_worker_whose_host_is_gone_for_good_is_forgotten_after_a_plain_word(world: World) -> None:
+    """Its row could never be got rid of."""
+    worker = world.add("w", "ssh:box")
+    world.host.error = Unreachable("no route to box")
+    asked: list[Question] = []
+    answers = ["yes", "w"]
+
+    async def ask(question: Question) -> str | None:
+        asked.append(question)
+        return answers[len(asked) - 1]
+
+    world.ctx.yes, world.ctx.ask = False, ask
+    with pytest.raises(NeedsConfirmation):
+        await world.do("destroy", name=["w"], forget=True)
+    assert world.store.workers() == [worker]
+    done = await world.do("destroy", name=["w"], forget=True)
+    assert done.data["destroyed"] == [{"name": "w", "outcome": "forgotten"}]
+    assert all(worker.root in text and "ssh:box is not asked" in text for text in (asked[0].text, done.text))
+    assert world.store.workers() == [] and world.store.open_intents() == []
+    assert world.host.calls == [], "the host is not asked"
+    assert (await world.do("destroy", name=["w"])).data["destroyed"][0]["outcome"] == "gone"
 
 
 async def test_destroy_of_what_was_never_placed_needs_no_host(world: World) -> None:
@@ -215,12 +272,12 @@ async def test_what_cannot_be_known_is_said_before_it_is_lost(
 ) -> None:
     worker = world.add("w", "ssh:box")
 
-    async def unreachable(*_: Any, **__: Any) -> Any:
-        raise Unreachable("no route to box")
+    async def late(*_: Any, **__: Any) -> Any:
+        raise ExecTimeout("git waits")
 
-    monkeypatch.setattr(lifecycle, "unsaved", unreachable)
+    monkeypatch.setattr(lifecycle, "unsaved", late)
     (line,) = await lifecycle.losses(world.estate, worker)
-    assert "unknown" in line and "no route" in line
+    assert "unknown" in line and "git waits" in line
 
 
 async def test_nobody_to_ask_is_exit_four(world: World) -> None:
