@@ -116,8 +116,11 @@ def verb(op: Op) -> click.Command:
 
         return perform(op, arguments.given(values), of(ctx))
 
+    # A filter's `-asleep` is a word of its grammar, not a bundle of short options.
+    settings = {"ignore_unknown_options": True} if op.id == "ls" else {}
     return Verb(
         name=op.id.rpartition(" ")[2],
+        context_settings=settings,
         params=[*arguments.parameters(op.load()), *everywhere()],
         callback=call,
         help=op.summary,

@@ -109,3 +109,10 @@ def test_two_of_one_name_at_the_same_time(operator: Operator) -> None:
     said = [each.communicate(timeout=60) for each in both]
     assert sorted(each.returncode for each in both) == [0, 1], said
     assert [row["name"] for row in operator.json("ls", "--cached")["workers"]] == ["w"]
+
+
+def test_a_filter_leaves_out_with_a_dash_and_a_flag_stays_a_flag(operator: Operator) -> None:
+    operator.do("new", "w", "--on", "local", "--agent", "shell", "--no-attach")
+    assert [row["name"] for row in operator.json("ls", "-asleep")["workers"]] == ["w"]
+    assert operator.json("ls", "-on:local")["workers"] == []
+    assert "--frob" in operator.refused("ls", "--frob", code=2)
