@@ -21,7 +21,7 @@ from typing import Final, TypeAlias
 from amtui.bootstrap.git import SAFE, WANTED, Source, bundle, fetch, git, identity, reachable, top_level
 from amtui.bootstrap.jobs import failure
 from amtui.bootstrap.phases import Courier, PhaseSpec, Say
-from amtui.errors import AmtuiError, MissingTool, NotFound, StateGone
+from amtui.errors import AmtuiError, ExecTimeout, MissingTool, NotFound, StateGone
 from amtui.model import Untrusted, Worker
 from amtui.providers.base import Cap, Command, Exit, Output, Place
 
@@ -209,9 +209,15 @@ async def _there(
 ) -> bytes:
     """Run `script` in the worker's repository with `g` for git. Raises `StateGone` when there is none."""
     argv = ["/bin/sh", "-c", _GIT + _ENTER + script, "sh", folder_of(place, worker)]
-    result = await place.exec(
-        confine(argv) if confine else argv, stdin=stdin, timeout=timeout, env={"HOME": place.home}
-    )
+    try:
+        result = await place.exec(
+            confine(argv) if confine else argv, stdin=stdin, timeout=timeout, env={"HOME": place.home}
+        )
+    except ExecTimeout:
+        raise ExecTimeout(
+            f"git on {worker.name} did not end within {timeout:g} s",
+            f"see what holds it: amtui exec {worker.name} -- ls -la .git (a FIFO there makes git wait for ever)",
+        ) from None
     if result.exit_code == 9:
         raise StateGone(
             f"{worker.name} has no git repository in {folder_of(place, worker)}", "nothing to bring back"
@@ -290,9 +296,13 @@ async def _remember(place: Place, worker: Worker, pulled: Sequence[Pulled], conf
         await _there(place, worker, "g update-ref --stdin", confine, lines.encode())
 
 
+STATUS: Final = 10.0
+"""Seconds that `git status` of a worker may take: somebody waits in front of it."""
+
+
 async def status(place: Place, worker: Worker, *, confine: Confine | None = None) -> Untrusted:
     """`git status` of the worker's repository."""
-    out = await _there(place, worker, "g -c color.ui=false status --short --branch", confine)
+    out = await _there(place, worker, "g -c color.ui=false status --short --branch", confine, timeout=STATUS)
     return Untrusted(out, worker.name)
 
 

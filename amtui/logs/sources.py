@@ -56,36 +56,77 @@ class Piece:
         return self.offset + len(self.data)
 
 
-# No link is followed: the agent could point one at a file of somebody else.
-_LIST: Final = r"""
-jobs=$1
-shift
+# No link is followed at any step: the agent could point one at a file of somebody else, also between a look and the
+# step, so that where one stands is asked after each.
+_INTO: Final = r"""
+into() { # HOME FOLDER
+    cd -P -- "$1" 2>/dev/null && at=$(pwd -P) || return 1
+    left=$2
+    while [ -n "$left" ]; do
+        step=${left%%/*}
+        case $left in */*) left=${left#*/} ;; *) left= ;; esac
+        [ ! -L "./$step" ] && cd -P "./$step" 2>/dev/null || return 1
+        at=$at/$step
+        [ "$(pwd -P)" = "$at" ] || return 1
+    done
+}
+"""
+
+_LIST: Final = (
+    _INTO
+    + r"""
+jobs=$1 home=$2
+shift 2
 [ -d "$jobs" ] || exit 98
 for file in $(cd "$jobs" && ls -1tr -- */log 2>/dev/null); do
     [ -f "$jobs/$file" ] && echo "bootstrap $(($(wc -c <"$jobs/$file"))) $jobs/$file"
 done
 for folder do
-    [ -d "$folder" ] && [ ! -L "$folder" ] || continue
-    for file in "$folder"/*.log "$folder"/*.txt; do
-        [ -f "$file" ] && [ ! -L "$file" ] && echo "agent $(($(wc -c <"$file"))) $file"
-    done
+    (
+        into "$home" "$folder" || exit
+        for file in *.log *.txt; do
+            # shellcheck disable=SC2046 # the fields of ls
+            # The size without opening it: what was a file just now may be a FIFO.
+            [ -f "./$file" ] && [ ! -L "./$file" ] && set -- $(ls -lnd "./$file") && echo "agent $5 $home/$folder/$file"
+        done
+    )
 done
 exit 0
 """
+)
 
-_READ: Final = r"""
-limit=$1
-shift
+_READ: Final = (
+    _INTO
+    + r"""
+limit=$1 home=$2
+shift 2
+open() { # PATH: its bytes from fd 3
+    agents=yes
+    case $1 in
+    "$home"/*/*) folder=${1#"$home/"} && into "$home" "${folder%/*}" && file=$at/${1##*/} ;;
+    "$home"/*) into "$home" "" && file=$at/${1##*/} ;;
+    *) file=$1 agents=no ;;
+    esac || return 1
+    [ -f "$file" ] && [ ! -L "$file" ] && command exec 3<"$file" || return 1
+    # What was opened, where the system can tell.
+    [ ! -d /proc/self/fd ] || [ "$agents" = no ] || [ "$(readlink /proc/self/fd/3)" = "$file" ]
+}
 while [ $# -ge 2 ]; do
-    size=0 from=$2
-    [ -f "$1" ] && [ ! -L "$1" ] && size=$(($(wc -c <"$1")))
-    [ "$size" -ge "$from" ] || from=0
-    count=$((size - from < limit ? size - from : limit))
-    echo "L1 $from $size $count"
-    [ "$count" -eq 0 ] || tail -c "+$((from + 1))" "$1" | head -c "$count"
+    (
+        size=0 from=$2
+        if open "$1" 2>/dev/null; then
+            [ ! -d /proc/self/fd ] || file=/dev/fd/3
+            size=$(($(wc -c <"$file")))
+        fi
+        [ "$size" -ge "$from" ] || from=0
+        count=$((size - from < limit ? size - from : limit))
+        echo "L1 $from $size $count"
+        [ "$count" -eq 0 ] || tail -c "+$((from + 1))" <"$file" | head -c "$count"
+    )
     shift 2
 done
 """
+)
 
 
 async def sources(place: Place, worker: Worker, *, purpose: Purpose = Purpose.USER) -> list[Source]:
@@ -93,8 +134,8 @@ async def sources(place: Place, worker: Worker, *, purpose: Purpose = Purpose.US
 
     Raises `StateGone` when the worker's directory is gone.
     """
-    folders = [f"{place.home}/{folder}" for folder in AGENT_LOGS.get(worker.runtime, ())]
-    result = await place.exec(["/bin/sh", "-c", _LIST, "sh", place.jobs, *folders], purpose=purpose)
+    words = ["/bin/sh", "-c", _LIST, "sh", place.jobs, place.home, *AGENT_LOGS.get(worker.runtime, ())]
+    result = await place.exec(words, purpose=purpose)
     if result.exit_code == 98:
         raise StateGone(f"{worker.name} has no directory on its host", f"amtui bootstrap {worker.name}")
     found = []
@@ -123,7 +164,7 @@ async def read(
 ) -> list[Piece]:
     """Several sources from their offsets on, in one exec. Raises `ProtocolError` for a reply that is none."""
     words = [word for source, offset in wanted for word in (source.path, str(offset))]
-    result = await place.exec(["/bin/sh", "-c", _READ, "sh", str(limit), *words], purpose=purpose)
+    result = await place.exec(["/bin/sh", "-c", _READ, "sh", str(limit), place.home, *words], purpose=purpose)
     rest, pieces = result.stdout, []
     for _ in wanted:
         head, _, rest = rest.partition(b"\n")

@@ -15,7 +15,7 @@ from amtui.bootstrap import bundle, git
 from amtui.bootstrap.bundle import pull, repository_phase, status, unsaved
 from amtui.bootstrap.git import Source
 from amtui.bootstrap.phases import Courier, place_phase
-from amtui.errors import AmtuiError, ConfigError, StateGone, UsageError
+from amtui.errors import AmtuiError, ConfigError, ExecTimeout, StateGone, UsageError
 from amtui.model import Autonomy, Worker
 from amtui.providers.base import Cap, Place
 from amtui.providers.confinement import available, confine
@@ -78,6 +78,21 @@ async def deliver(place: Place, repo: str, cache: Path) -> tuple[Worker, Path]:
             await phase.work.apply(lambda line: None)
         assert await phase.work.check()
     return worker, Path(bundle.checkout(place, repo))
+
+
+async def test_a_fifo_in_the_repository_holds_nobody_up(
+    place: Place, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`git status` waited a minute for a FIFO that an agent had put in place of .git/index, and gave no hint."""
+    assert bundle.STATUS == 10
+    monkeypatch.setattr(bundle, "STATUS", 1.0)
+    worker, clone = await deliver(place, str(repo), tmp_path / "cache")
+    (clone / ".git/index").unlink()
+    os.mkfifo(clone / ".git/index")
+    with pytest.raises(ExecTimeout, match="did not end within 1 s") as said:
+        await status(place, worker)
+    assert said.value.exit_code == 7
+    assert "amtui exec w" in said.value.hint
 
 
 async def test_there_and_back_again(place: Place, repo: Path, tmp_path: Path) -> None:

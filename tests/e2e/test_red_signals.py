@@ -10,6 +10,7 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from hosts import SshWorld, processes, wait_until
 from operator_world import AMTUI, Operator
 
@@ -24,6 +25,19 @@ def test_sigterm_during_exec_leaves_no_command_behind(operator: Operator, sshd: 
     call.send_signal(signal.SIGTERM)
     call.communicate(timeout=20)
     assert call.returncode == 130
+    wait_until(lambda: not _sleeps(seconds), what="the command ends", timeout=10)
+
+
+@pytest.mark.parametrize("on", ["ssh:box", "local"])
+def test_kill_9_during_exec_leaves_no_command_behind(operator: Operator, sshd: SshWorld, on: str) -> None:
+    """Nothing told the command on the host that its amtui was gone; here, nobody is left to tell it."""
+    operator.env.update(sshd.environ)
+    operator.do("new", "w", "--on", on, "--agent", "shell", "--no-attach")
+    seconds = str(random.randrange(10**6, 10**7))  # no other run's
+    call = operator.start("exec", "w", "--", "sleep", seconds)
+    wait_until(lambda: _sleeps(seconds), what="the command runs", timeout=20)
+    call.kill()
+    call.communicate(timeout=20)
     wait_until(lambda: not _sleeps(seconds), what="the command ends", timeout=10)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,30 @@ async def test_a_large_log_comes_whole_and_bytes_stay_bytes(place: Place) -> Non
     Path(place.jobs, "tools", "log").write_bytes(data + b"\nend\n")
     got = [line.text.raw() async for line in follow(place, WORKER)]
     assert b"".join(got) == data + b"end"
+
+
+@pytest.mark.parametrize("link", [".codex", ".codex/log"])
+async def test_no_step_on_the_way_to_an_agents_log_may_be_a_link(
+    place: Place, tmp_path: Path, link: str
+) -> None:
+    """Only the last folder was looked at: ~/.codex as a link to the operator's own showed the operator's logs."""
+    theirs = tmp_path / "operator/.codex/log"
+    theirs.mkdir(parents=True)
+    (theirs / "a.log").write_text("the operator's\n")
+    write(place, "home/.codex/log/a.log", "mine\n")
+    (agents,) = [source for source in await sources(place, WORKER) if source.kind is Kind.AGENT]
+    path = Path(place.home, link)
+    path.rename(Path(place.home, "aside"))
+    path.symlink_to(theirs.parent if link == ".codex" else theirs)
+    assert not [source for source in await sources(place, WORKER) if source.kind is Kind.AGENT]
+    piece = await tail(place, agents)
+    assert (piece.size, piece.data) == (0, b""), "nor when it became one after it was listed"
+
+
+async def test_a_fifo_among_the_logs_is_passed_over(place: Place) -> None:
+    os.mkfifo(Path(place.home, ".codex/log/pipe.log"))
+    write(place, "home/.codex/log/z.log", "here\n")
+    assert await asyncio.wait_for(lines(place, source="agent"), 10) == [("agent:z.log", "here")]
 
 
 async def test_follow_live_sees_what_comes_and_new_phases(place: Place) -> None:
