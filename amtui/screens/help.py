@@ -88,8 +88,10 @@ def _states(ascii_only: bool) -> list[tuple[str, Style]]:
 
 def _operations(desk: Desk) -> list[tuple[str, Style]]:
     lines = [("Operations, as on the : line and the command line", _HEAD)]
-    for op in desk.operations.on(Surface.HELP):
-        lines.append((f"  {cell(op.id, 16)}{op.summary}", Style()))
+    ops = desk.operations.on(Surface.HELP)
+    width = max((len(op.id) for op in ops), default=0) + 2  # an id that is cut cannot be typed
+    for op in ops:
+        lines.append((f"  {cell(op.id, width)}{op.summary}", Style()))
         if op.absent:
-            lines.append((f"  {cell('', 16)}not on every surface: {op.absent}", _DIM))
+            lines.append((f"  {cell('', width)}not on every surface: {op.absent}", _DIM))
     return lines
