@@ -51,7 +51,8 @@ unpacked() { # from Debian packages, without root, for this host's workers only
     aarch64) loader=/lib/ld-linux-aarch64.so.1 ;;
     *) loader= ;;
     esac
-    if [ -x "$loader" ]; then start="\"$loader\" --library-path \"$library\" --argv0 tmux"; else start="env LD_LIBRARY_PATH=\"$library\""; fi
+    start="env LD_LIBRARY_PATH=\"$library\""
+    [ ! -x "$loader" ] || start="\"$loader\" --library-path \"$library\" --argv0 tmux"
     printf '#!/bin/sh\nexec %s "%s/root/usr/bin/tmux" "$@"\n' "$start" "$cache" >@BIN@/tmux.new &&
         chmod 755 @BIN@/tmux.new && mv -f @BIN@/tmux.new @BIN@/tmux
 }

@@ -109,7 +109,9 @@ def listing(rows: list[WorkerRow], now: float, *, plain: bool, filtered: bool) -
 
 async def ls(ctx: Context, params: Ls) -> AsyncIterator[Yield]:
     if strange := next((word for word in params.filter if word.startswith("--")), ""):
-        raise UsageError(f"ls has no flag {strange}", "see `amtui ls --help`; -WORD leaves out what WORD keeps")
+        raise UsageError(
+            f"ls has no flag {strange}", "see `amtui ls --help`; -WORD leaves out what WORD keeps"
+        )
     wanted = query.parse(" ".join(params.filter))
     if params.watch and not ctx.streams:
         raise UsageError("--watch is for a shell", "the Fleet screen shows the same, live")

@@ -91,6 +91,13 @@ class FleetScreen(WorkerActions):
         self.why.border_title = "why"
         self.empty.tell(self.desk.ssh_hosts(), self.desk.first_run_notes())
 
+    def action_copy_text(self) -> None:
+        # ctrl+c copies what is selected; who has selected nothing wants to leave.
+        if self.get_selected_text() is None:
+            self.desk.say("q quits; agents keep running")
+        else:
+            super().action_copy_text()
+
     # ---- rows
 
     def show_rows(self) -> None:

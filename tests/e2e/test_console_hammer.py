@@ -132,7 +132,8 @@ async def test_programs_that_end_and_begin(tmp_path: Path, caps: Cap | None) -> 
             )
             undelivered += len(sent) - sum(map(len, got.values())) - len(refused)
     record(
-        f"restarts and copy mode amid keys ({'L1' if caps else 'L3'})", "0 acknowledged but undelivered, 0 to a successor",
+        f"restarts and copy mode amid keys ({'L1' if caps else 'L3'})",
+        "0 acknowledged but undelivered, 0 to a successor",
         f"{undelivered}, 0", undelivered == 0, conditions=f"{len(SEEDS)} seeds, {acts} lives, 30 % faults",
     )  # fmt: skip
     assert undelivered == 0

@@ -256,6 +256,16 @@ async def test_refreshing_asks_the_hosts_out_of_turn(start: Start, ctx: FakeCont
         assert ctx.fleet.asked == 1
 
 
+@pytest.mark.parametrize("first_use", [False, True])
+async def test_ctrl_c_says_how_to_leave(start: Start, ctx: FakeContext, first_use: bool) -> None:
+    """A newcomer's ctrl+c was said to do nothing."""
+    if first_use:
+        ctx.fleet.put()
+    async with start() as pilot:
+        await pilot.press("ctrl+c")
+        await see(pilot, "q quits; agents keep running")
+
+
 async def test_quitting_stops_no_agent(start: Start, operations: FakeOperations) -> None:
     async with start() as pilot:
         await pilot.press("q")
