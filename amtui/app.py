@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
+from rich.console import RenderableType
 from rich.segment import Segment, Segments
 from textual import events
 from textual._context import active_message_pump
@@ -24,6 +24,7 @@ from amtui.screens.desk import Desk
 from amtui.screens.operations import Operations
 from amtui.widgets import states
 from amtui.widgets.chrome import key_name
+from amtui.widgets.collector import Collector
 from amtui.widgets.console_view import ConsoleView
 from amtui.widgets.fleet_table import FleetTable
 from amtui.widgets.keyboard import faithful
@@ -79,7 +80,7 @@ class AmtuiApp(Desk, inherit_bindings=False):
         self.settings: UiConfig = ctx.config.section("ui", UiConfig)
         self.ascii_only = self.settings.glyphs == "ascii"
         self._worker = worker
-        self._tune_gc = tune_gc
+        self._collector = Collector() if tune_gc else None
         ctx.ask = self.ask
 
     def get_driver_class(self) -> type[Driver]:
@@ -96,8 +97,12 @@ class AmtuiApp(Desk, inherit_bindings=False):
         self.run_worker(self._start(), exit_on_error=False)
         if self._worker:
             self.open_worker(self._worker, typing=True, zoomed=True)
-        if self._tune_gc:
-            self.call_after_refresh(calm_gc)
+        if self._collector is not None:
+            self.call_after_refresh(self._collector.start)
+
+    def on_unmount(self) -> None:
+        if self._collector is not None:
+            self._collector.stop()
 
     def _chosen_theme(self) -> str:
         wanted = self.settings.theme
@@ -117,6 +122,8 @@ class AmtuiApp(Desk, inherit_bindings=False):
     # ---- keys
 
     async def on_event(self, event: events.Event) -> None:
+        if self._collector is not None and isinstance(event, events.InputEvent | events.Paste):
+            self._collector.busy()
         # A key travels through queues before its binding runs, and the next one may overtake it: `i` and the words
         # after it, in one burst, would be commands. So bindings over lists run here, in the order of the keys.
         if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
@@ -129,6 +136,11 @@ class AmtuiApp(Desk, inherit_bindings=False):
                     self.say(f"{key_name(event.key)} does nothing here · ? tells what does")
                 return
         await super().on_event(event)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        if self._collector is not None:
+            self._collector.busy()
+        super()._display(screen, renderable)
 
     # ---- errors nobody expected
 
@@ -186,13 +198,6 @@ class AmtuiApp(Desk, inherit_bindings=False):
         from amtui.screens.command import CommandScreen
 
         await self.push_screen(CommandScreen())
-
-
-def calm_gc() -> None:
-    """Keep the collector out of frames: what exists now is not looked at again, later passes are rare."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def run(ctx: Any, *, worker: str = "") -> None:

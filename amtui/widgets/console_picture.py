@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.geometry import Offset, Region, Size
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -23,7 +24,7 @@ from amtui.emulator.cells import Row
 from amtui.model import plain
 from amtui.widgets import banner
 from amtui.widgets.backlog import Backlog
-from amtui.widgets.paint import DARK, LIGHT, Palette, strip_of
+from amtui.widgets.paint import DARK, LIGHT, Line, Palette, strip_of
 from amtui.widgets.seams import Handle
 from amtui.widgets.selection import Selection
 
@@ -270,6 +271,35 @@ class ConsolePicture(Widget):
     def palette(self) -> Palette:
         """Colours of the console under the present theme."""
         return DARK if self.app.current_theme.dark else LIGHT
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's, without the one for terminal colours: a console has true ones, except where it says `dim`."""
+        filters = super().get_line_filters()
+        if self._dimmed or self._note:
+            return filters
+        return [each for each in filters if not isinstance(each, ANSIToTruecolor)]
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """As Textual does it, but a row that changed costs that row: the border beside it is what it was."""
+        cache = self._styles_cache
+        made, dirty, rows = cache._cache, cache._dirty_lines, crop.line_range
+        if self.get_line_filters():
+            return super().render_lines(crop)
+        outer, gutter = self.region.size, self.gutter
+        inside = range(gutter.top, outer.height - gutter.bottom)
+        if cache._width != outer.width or any(
+            y not in made or (y in dirty and y not in inside) for y in rows
+        ):
+            super().render_lines(crop)
+        for y in rows:
+            if y in dirty:
+                content, old = self.render_line(y - gutter.top), made[y]
+                ends = old.crop(0, gutter.left), old.crop(outer.width - gutter.right)
+                made[y] = Strip.join([ends[0], content, ends[1]]) if gutter.width else content
+            made[y] = Line.of(made[y])
+        dirty.difference_update(rows)
+        whole = crop.column_span == (0, outer.width)
+        return [made[y] if whole else made[y].crop(*crop.column_span) for y in rows]
 
     def render_line(self, y: int) -> Strip:
         try:
