@@ -24,12 +24,11 @@ from amtui.emulator.cells import Row
 from amtui.model import plain
 from amtui.widgets import banner
 from amtui.widgets.backlog import Backlog
+from amtui.widgets.frame_clock import FrameClock, clock_of
 from amtui.widgets.paint import DARK, LIGHT, Line, Palette, strip_of
 from amtui.widgets.seams import Handle
 from amtui.widgets.selection import Selection
 
-FRAME: Final = 1 / 30
-EAGER_FRAME: Final = 1 / 60
 EAGER_FOR: Final = 2.0
 """Seconds after a key during which frames come twice as often."""
 
@@ -76,8 +75,9 @@ class ConsolePicture(Widget):
         self._left = 0
         self._cursor: Offset | None = None
         self._selection = Selection()
-        self._timer: asyncio.TimerHandle | None = None
-        self._last_flush = 0.0
+        self._frames: FrameClock | None = None
+        self._said: tuple[str, str] | None = None
+        """Title and subtitle as the border has them."""
         self._last_key = -10.0
         self._echo_due = False
         self._dimmed = False
@@ -124,9 +124,8 @@ class ConsolePicture(Widget):
         if self._stop is not None:
             self._stop()
             self._stop = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._frames is not None:
+            self._frames.drop(self._flush)
 
     def on_mount(self) -> None:
         self.set_interval(1.0, self._tick)
@@ -134,22 +133,22 @@ class ConsolePicture(Widget):
     # ---- frames
 
     def _changed(self) -> None:
-        """The handle says something is new: flush now or at the next frame, never more often."""
-        if self._timer is not None or not self.is_attached:
+        """The handle says something is new: show it with the next frame, or at once if it answers a key."""
+        if not self.is_attached:
             return
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        frame = EAGER_FRAME if self.has_focus and now - self._last_key < EAGER_FOR else FRAME
-        wait = 0.0 if self._echo_due else self._last_flush + frame - now
-        if wait <= 0:
+        if self._echo_due:
             self._flush()
-        else:
-            self._timer = loop.call_later(wait, self._flush)
+            return
+        if self._frames is None:
+            self._frames = clock_of(self.app)
+        now = asyncio.get_running_loop().time()
+        eager = self.has_focus and now - self._last_key < EAGER_FOR
+        (self._frames.eager if eager else self._frames.common).want(self._flush)
 
     def _flush(self) -> None:
         """Compare what is on show with what should be, and refresh the rows that differ."""
-        self._timer = None
-        self._last_flush = asyncio.get_running_loop().time()
+        if self._frames is not None:
+            self._frames.drop(self._flush)
         self.frames += 1
         if not self.is_attached:
             return
@@ -228,11 +227,14 @@ class ConsolePicture(Widget):
         if dimmed != self._dimmed:
             self._dimmed = dimmed
             self.refresh()
-        title, subtitle = Content(self.label), Content(self._subtitle())
-        if str(self.border_title or "") != title.markup:
-            self.border_title = title
-        if str(self.border_subtitle or "") != subtitle.markup:
-            self.border_subtitle = subtitle
+        said = self.label, self._subtitle()
+        if said != self._said:
+            self._said = said
+            title, subtitle = Content(said[0]), Content(said[1])
+            if str(self.border_title or "") != title.markup:
+                self.border_title = title
+            if str(self.border_subtitle or "") != subtitle.markup:
+                self.border_subtitle = subtitle
 
     def _subtitle(self) -> str:
         handle = self.handle
@@ -383,6 +385,6 @@ def _styled(strip: Strip, start: int, end: int, style: Style) -> Strip:
     start, end = max(0, start), min(end, strip.cell_length)
     if start >= end:
         return strip
-    parts = [strip.crop(0, start), strip.crop(start, end), strip.crop(end)]
-    middle = [Segment(text, (base or Style()) + style, control) for text, base, control in parts[1]]
-    return Strip.join([parts[0], Strip(middle, end - start), parts[2]])
+    before, marked, after = Segment.divide(strip._segments, (start, end, strip.cell_length))
+    middle = [Segment(text, (base or Style()) + style, control) for text, base, control in marked]
+    return Strip([*before, *middle, *after], strip.cell_length)

@@ -55,6 +55,7 @@ DARK: Final = Palette("#e4e4e4", "#121212", _DARK)
 LIGHT: Final = Palette("#1c1c1c", "#fbfbfb", _LIGHT)
 
 
+@lru_cache(maxsize=4096)
 def colour(value: Colour, palette: Palette, default: str) -> Color:
     """A terminal colour as a true colour, so that no filter has to look it up again for each frame."""
     if value is None:

@@ -18,6 +18,7 @@ from amtui.emulator import Screen, Stream
 from amtui.emulator.cells import Row
 from amtui.widgets import console_picture as module
 from amtui.widgets.console_view import ConsoleView
+from amtui.widgets.frame_clock import clock_of
 from amtui.widgets.paint import DARK, safe, strip_of
 
 
@@ -123,7 +124,7 @@ async def test_the_first_echo_after_a_key_is_painted_at_once() -> None:
         await pilot.pause()
         await pilot.press("x")
         before = app.view.frames
-        app.view._last_flush = asyncio.get_running_loop().time()  # a frame has only just gone by
+        clock_of(app).eager._last = asyncio.get_running_loop().time()  # a frame has only just gone by
         app.console.feed(b"x")
         assert app.view.frames == before + 1, "the echo waited for the next frame"
 
