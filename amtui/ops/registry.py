@@ -270,6 +270,15 @@ OPS: tuple[Op, ...] = (
         "amtui.ops.doctor:DOCTOR",
     ),
     Op(
+        "benchmark console",
+        "Benchmark the console",
+        "Time keys over a slow link: amtui, ssh with tmux, polling, mosh.",
+        Effect.READ,
+        "amtui.ops.benchmark_console:CONSOLE",
+        _SHELL_ONLY,
+        "it keeps this computer busy for a minute, which a person decides",
+    ),
+    Op(
         "benchmark emulator",
         "Benchmark the emulator",
         "Measure the terminal emulator beside stock pyte, on generated and recorded output.",
