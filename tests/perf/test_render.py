@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "ui"))
 
 from ui_fake import NOW, FakeConsole, FakeHandle
 
+from amtui.console.session import SLICE
 from amtui.widgets.collector import Collector
 from amtui.widgets.console_view import ConsoleView
 
@@ -279,3 +280,55 @@ async def test_share_of_a_core(name: str, fps: float, budget: float) -> None:
         conditions=f"{seconds:.0f} s, four panes of 100×25, GC policy on",
     )  # fmt: skip
     assert taken <= budget * (1 if proving() else 3)
+
+
+YES = (b"y\r\n" * SLICE)[:SLICE]
+"""As much of `yes` as a console session feeds before the event loop has its turn."""
+
+
+async def rates(flooded: bool, seconds: float) -> list[float]:
+    """Frames a second of five consoles with spinners, while the sixth runs `yes` or stands still.
+
+    The flood is fed as a console session feeds: slice after slice, with one turn of the loop in between.
+    """
+    consoles = [FakeConsole(b"text\r\n" * 20, 66, 25) for _ in range(6)]
+    app = Bench(consoles)
+
+    async def flood() -> None:
+        while True:
+            consoles[0].feed(YES)
+            await asyncio.sleep(0)
+
+    async with app.run_test(size=(134, 80)) as pilot:
+        await pilot.pause()
+        loop = asyncio.get_running_loop()
+        pouring = asyncio.create_task(flood()) if flooded else None
+        before = [view.frames for view in app.views]
+        began = loop.time()
+        frame = 0
+        while loop.time() - began < seconds:
+            frame += 1
+            for console in consoles[1:]:
+                console.feed(spinner(frame, 66, 25))
+            await asyncio.sleep(max(0.0, began + frame / 30 - loop.time()))
+        took = loop.time() - began
+        painted = [view.frames - was for view, was in zip(app.views, before, strict=True)]
+        if pouring is not None:
+            pouring.cancel()
+            assert consoles[0].screen.history.next > 100_000 * seconds / 20, "that was no flood"
+        return [each / took for each in painted[1:]]
+
+
+@pytest.mark.prove
+@pytest.mark.usefixtures("calm")
+async def test_a_flood_leaves_the_others_their_frames() -> None:
+    """`yes` in one of six consoles, without any pause: the loop is never idle, the other five go on."""
+    seconds = size(2.0, 10.0)
+    still, flooded = min(await rates(False, seconds)), min(await rates(True, seconds))
+    record(
+        "render: five consoles beside `yes`", "≥ 90 % of their frame rate", f"{flooded / still:.0%}",
+        flooded >= 0.9 * still,
+        conditions=f"{seconds:.0f} s, slowest of five spinners at 30 a second: {flooded:.1f} against {still:.1f} "
+        "frames/s; headless, the flood fed from memory in the session's slices, never pausing",
+    )  # fmt: skip
+    assert flooded >= still * (0.9 if proving() else 0.5)
