@@ -298,7 +298,8 @@ class ConsolePicture(Widget):
                 content, old = self.render_line(y - gutter.top), made[y]
                 ends = old.crop(0, gutter.left), old.crop(outer.width - gutter.right)
                 made[y] = Strip.join([ends[0], content, ends[1]]) if gutter.width else content
-            made[y] = Line.of(made[y])
+            if type(made[y]) is not Line:
+                made[y] = Line.of(made[y])
         dirty.difference_update(rows)
         whole = crop.column_span == (0, outer.width)
         return [made[y] if whole else made[y].crop(*crop.column_span) for y in rows]

@@ -207,7 +207,7 @@ async def test_keys_in_view_mode_do_not_reach_the_agent(start: Start, ctx: FakeC
         app = app_of(pilot)
         app.open_worker("shell")
         await until(
-            pilot, lambda: ctx.opened[-1:] == [("shell", ctx.opened[-1][1])] and view_of(pilot).handle
+            pilot, lambda: [name for name, _ in ctx.opened[-1:]] == ["shell"] and view_of(pilot).handle
         )
         view = view_of(pilot)
         assert not hasattr(view.handle, "type"), "a view handle can type"
