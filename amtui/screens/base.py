@@ -167,7 +167,11 @@ class AmtuiScreen(Screen[Any]):
 
     def _keys_changed(self) -> None:
         if self.is_attached:
-            self.keys.show(self.hints())
+            hints = self.hints()
+            if self.desk.ascii_only:
+                # The one glyph that labels use: who needs a person.
+                hints = [hint._replace(label=hint.label.replace("▲", "!")) for hint in hints]
+            self.keys.show(hints)
             self.show_mode()
 
     def show_mode(self) -> None:
