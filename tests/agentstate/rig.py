@@ -214,6 +214,8 @@ class AgentRig:
         """Type `text`, wait until it is on the screen, press Enter."""
         self.keys("-l", text)
         self.until(lambda: text in self.screen(), f"the echo of {text!r}")
+        if text.startswith("/"):
+            self.still()  # the list of commands that pops up takes an Enter that comes before it is drawn
         self.keys("Enter")
 
     def until(self, wanted: Callable[[], Any], what: str, timeout: float = 30.0) -> float:
