@@ -38,7 +38,9 @@ _OPTIONS = (
 class Benchmark(Struct, frozen=True, kw_only=True):
     """Parameters of `benchmark console`."""
 
-    rtt: Annotated[tuple[int, ...], Arg("round trip of the link; may be repeated", metavar="MS")] = (50, 100)
+    rtt: Annotated[
+        tuple[int, ...], Arg("round trip of the link, else 50 and 100; may be repeated", metavar="MS")
+    ] = ()
     keys: Annotated[int, Arg("keys for each round trip", metavar="COUNT")] = 40
 
 
@@ -104,7 +106,7 @@ async def run(ctx: Context, params: Benchmark) -> AsyncIterator[Yield]:
                         yield Progress(f"opening {one.name}")
                         opened.append(one)
                         await one.open()
-                    for rtt in params.rtt:
+                    for rtt in params.rtt or (50, 100):
                         yield Progress(f"{params.keys} keys each at {rtt} ms")
                         link.weather(Weather(delay=rtt / 2000))
                         for one in racers:

@@ -83,7 +83,8 @@ def test_the_command_prints_what_it_measured() -> None:
     assert [stream["name"] for stream in document["streams"]] == ["ls_color"]
     (stream,) = document["streams"]
     assert stream["ratio"] == pytest.approx(stream["amtui"] / stream["pyte"])
-    assert document["lowest"] == document["geomean_realistic"] == pytest.approx(stream["ratio"])
+    assert document["lowest"] == pytest.approx(stream["ratio"])
+    assert document["geomean_realistic"] == pytest.approx(stream["ratio"])
     text = subprocess.run(call, capture_output=True, check=True, timeout=60, text=True).stdout
     assert "geomean of the realistic streams" in text
     bad = subprocess.run([*call, "--only", "no such"], capture_output=True, timeout=60, text=True)
