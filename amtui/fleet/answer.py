@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final
 
 from amtui import agentstate
 from amtui.console import server
 from amtui.console.guard import Guard
 from amtui.errors import Refused, StreamBroken, UsageError
 from amtui.fleet.look import one
-from amtui.model import MAIN_CONSOLE, Worker
+from amtui.model import MAIN_CONSOLE, AgentStatus, Worker
 
 if TYPE_CHECKING:
-    from amtui.agentstate import Question
+    from amtui.agentstate import Evidence, Question
     from amtui.fleet.estate import Estate
+
+ANSWERABLE: Final = frozenset({"permission", "question", "plan"})
+"""Reasons for needs-you that are a question with options on the screen."""
+DRAWING: Final = 2.0
+"""Seconds for which a question that was announced may take to stand on the screen."""
+
+
+async def asking(estate: Estate, worker: Worker) -> bool:
+    """The agent itself says that it waits for an answer.
+
+    Its word comes up to a second before its dialog is drawn, so a guard on the screen alone would come too late.
+    """
+    return _waits(await one(estate, worker), estate.clock())
+
+
+def _waits(seen: Evidence, now: float) -> bool:
+    state = agentstate.judge(seen, now)
+    return state.status is AgentStatus.NEEDS_YOU and state.reason in ANSWERABLE
 
 
 async def open_question(estate: Estate, worker: Worker) -> Question | None:
-    """The question on the worker's main console now, if there is one."""
-    return agentstate.question(await one(estate, worker))
+    """The question on the worker's main console now, if there is one; waits a moment for one that is being drawn."""
+    deadline = time.monotonic() + DRAWING
+    while True:
+        seen = await one(estate, worker)
+        found = agentstate.question(seen)
+        if found is not None or not _waits(seen, estate.clock()) or time.monotonic() > deadline:
+            return found
+        await asyncio.sleep(0.1)
 
 
 async def answer(estate: Estate, worker: Worker, choice: str) -> str:

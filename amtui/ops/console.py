@@ -94,6 +94,7 @@ async def send(ctx: Context, params: Send) -> AsyncIterator[Yield]:
     from amtui.agentstate import prompt_guard
     from amtui.console import server
     from amtui.console.guard import Guard
+    from amtui.fleet.answer import asking
 
     worker, store = ctx.worker(params.name), ctx.estate.store
     text = _piped(ctx) if params.text == "-" else params.text
@@ -107,7 +108,10 @@ async def send(ctx: Context, params: Send) -> AsyncIterator[Yield]:
         return
     settled = False
     try:
-        guard = Guard(absent=() if params.force else prompt_guard(worker.runtime))
+        texts = () if params.force else prompt_guard(worker.runtime)
+        if texts and params.console == MAIN_CONSOLE and await asking(ctx.estate, worker):
+            raise _refusal(worker, "prompt")
+        guard = Guard(absent=texts)
         place = await ctx.estate.place(worker)
         done = await server.send(
             place, params.console, text, enter=not params.no_enter, guard=guard, id=params.id and key

@@ -34,6 +34,11 @@ def asked(operator: Operator, name: str, *answer: str) -> None:
     assert operator.do("send", name, PROMPT).strip() == "submitted"
     state = operator.json("wait", name, "--until", "needs-you,failed", "--timeout", "60")["agent"]
     assert (state["status"], state["reason"]) == ("needs-you", "permission"), operator.screen(name)
+    refused_at_once = operator.refused(
+        "send", name, "something else", code=1
+    )  # its dialog may not be drawn yet
+    assert "nothing was typed" in refused_at_once
+    operator.shows(name, "Yes", timeout=10)
     before = operator.screen(name)
     assert "nothing was typed" in operator.refused("send", name, "something else", code=1)
     assert "something else" not in operator.screen(name), before
