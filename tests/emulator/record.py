@@ -172,7 +172,7 @@ def _kept(program: Program, stage: Stage) -> Recording:
     if len(data) > LARGEST:
         places = Recording(program.name, program.columns, program.lines, data).places()
         data = data[: max(at for at in places if at <= LARGEST)]
-    for word in (os.environ["HOME"] + "/", f"@{platform.node()}", f"{platform.node()}:", "/work/", "sk-"):
+    for word in (os.environ["HOME"] + "/", f"@{platform.node()}", f"{platform.node()}:", "sk-"):
         if word.encode() in data:
             raise SystemExit(f"{program.name}: the recording holds {word!r}; not kept")
     events = [event for event in stage.events if int(str(event["offset"])) <= len(data)]

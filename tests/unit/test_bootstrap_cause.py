@@ -8,7 +8,7 @@ from amtui.bootstrap.runner import cause_line
 
 NPM = b"""--- claude, run 1 ---
 npm error code E404
-npm error 404 Not Found - GET https://registry.npmjs.org/nope - Not found
+npm error 404 Not Found - GET https://registry.example/nope - Not found
 npm error
 npm error A complete log of this run can be found in: /root/.npm/_logs/x.log
 """
@@ -23,7 +23,7 @@ AGAIN = b"--- x, run 1 ---\nerror: old\n--- x, run 2 ---\nnothing said\n"
             NPM,
             1,
             "exit",
-            "npm error 404 Not Found - GET https://registry.npmjs.org/nope - Not found (exit status 1)",
+            "npm error 404 Not Found - GET https://registry.example/nope - Not found (exit status 1)",
         ),
         (APT, 100, "exit", "E: Unable to locate package tmux (exit status 100)"),
         (AGAIN, 3, "exit", "nothing said (exit status 3)"),
