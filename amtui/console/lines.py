@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 RESERVED: Final = 2
@@ -21,6 +22,8 @@ class Lines:
     def __init__(self, parallel: int) -> None:
         self._room = max(1, parallel - RESERVED)
         self._held: dict[object, Callable[[], None] | None] = {}
+        self._asked: set[object] = set()
+        """Holders that were asked to step back and have not yet."""
         self._freed = asyncio.Event()
 
     @property
@@ -35,26 +38,37 @@ class Lines:
 
         With `patience` seconds to wait, somebody who may be asked is asked.
         """
-        if not self.free and patience:
-            asked = next((ask for ask in self._held.values() if ask is not None), None)
-            if asked is not None:
-                asked()
-                await self._wait(patience)
-        if not self.free:
-            return False
+        end = asyncio.get_running_loop().time() + patience
+        while not self.free:
+            left = end - asyncio.get_running_loop().time()
+            if left <= 0 or not (self._ask_one() or self._asked):
+                return False
+            await self._wait(left)
         self._held[holder] = step_back
         return True
 
+    @property
+    def yielding(self) -> bool:
+        """Whether somebody holds a place that may be asked for and was not yet."""
+        return any(ask is not None and who not in self._asked for who, ask in self._held.items())
+
+    def _ask_one(self) -> bool:
+        """Ask one more holder, each only once: two who need a place at the same time need two."""
+        for who, ask in self._held.items():
+            if ask is not None and who not in self._asked:
+                self._asked.add(who)
+                ask()
+                return True
+        return False
+
     async def _wait(self, patience: float) -> None:
-        try:
+        self._freed.clear()
+        with suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                while not self.free:
-                    self._freed.clear()
-                    await self._freed.wait()
-        except TimeoutError:
-            return
+                await self._freed.wait()
 
     def give(self, holder: object) -> None:
         """The place is free again; giving back what one does not hold is nothing."""
         self._held.pop(holder, None)
+        self._asked.discard(holder)
         self._freed.set()

@@ -116,7 +116,7 @@ class Tail:
         """Leave brisk polling when a place is free, or when this console is typed into now."""
         if self._lines.free:
             self._outranked = False
-        return self._lines.free
+        return self._lines.free or (self._typing and self._lines.yielding)
 
     async def _failed(self, error: Exception) -> None:
         session = self.session
