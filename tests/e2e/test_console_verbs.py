@@ -185,25 +185,6 @@ def test_a_stream_brings_output_and_heartbeats_and_ends_with_its_reader(worker: 
     until(lambda: not list((worker.run / "w").iterdir()), "no FIFO is left")
 
 
-def test_one_process_takes_many_requests(plain_worker: Worker) -> None:
-    worker = plain_worker
-    state = worker.start("sh", "-c", "stty raw -echo; printf ready; exec cat > typed")
-    until(lambda: worker.log()[1] == b"ready", "the program")
-    worker.ask("attach", "c1")
-    head = ["input", "1", "0", "0", "c1", str(state.pane_pid), str(state.epoch), state.server]
-    lines = "".join("\t".join([*head, f"{n}:1:{n + 65:02x}"]) + "\n" for n in range(20))
-    done = subprocess.run(
-        worker.argv("duplex"),
-        input=lines.encode(),
-        capture_output=True,
-        env=worker.env,
-        timeout=20,
-        check=True,
-    )
-    assert parse(done.stdout) == [BeatFrame(), *(AckFrame(n + 1, "-") for n in range(20))]
-    until(lambda: (worker.home / "typed").read_bytes() == bytes(range(65, 85)), "the keys")
-
-
 def test_any_byte_is_typed_also_in_copy_mode(worker: Worker) -> None:
     state = worker.start("sh", "-c", "stty raw -echo; printf ready; exec cat > typed")
     until(lambda: worker.log()[1] == b"ready", "the program")
