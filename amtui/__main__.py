@@ -65,7 +65,7 @@ async def full_screen(launch: Launch) -> int:
 
     context = Context.open(launch.env, read_only=launch.read_only, terminal=True)
     try:
-        app = AmtuiApp(context, worker=launch.focus)
+        app = AmtuiApp(context, worker=launch.focus, console=launch.console)
         # Told to end, we leave as on `q`: a terminal that is still ours must not stay in our modes. Not so on SIGHUP:
         # the terminal is gone, and leaving politely would wait for it.
         number = signal.SIGTERM

@@ -73,13 +73,15 @@ class AmtuiApp(Desk, inherit_bindings=False):
         clock: Callable[[], float] = time.time,
         link_clock: Callable[[], float] = time.monotonic,
         worker: str = "",
+        console: str = "",
         tune_gc: bool = True,
     ) -> None:
-        """`worker` opens that worker's console, zoomed and typing: what `amtui attach` shows."""
+        """`worker` opens that worker's `console` (empty: the agent's), zoomed and typing, as `amtui attach` does."""
         super().__init__(ctx, operations=operations, clock=clock, link_clock=link_clock)
         self.settings: UiConfig = ctx.config.section("ui", UiConfig)
         self.ascii_only = self.settings.glyphs == "ascii"
         self._worker = worker
+        self._console = console
         self._collector = Collector() if tune_gc else None
         ctx.ask = self.ask
 
@@ -96,7 +98,7 @@ class AmtuiApp(Desk, inherit_bindings=False):
         self.push_screen(FleetScreen())
         self.run_worker(self._start(), exit_on_error=False)
         if self._worker:
-            self.open_worker(self._worker, typing=True, zoomed=True)
+            self.open_worker(self._worker, typing=True, zoomed=True, console=self._console)
         if self._collector is not None:
             self.call_after_refresh(self._collector.start)
 

@@ -24,6 +24,8 @@ Confine: TypeAlias = Callable[[Sequence[str]], Sequence[str]]
 
 RESUME: Final = "resume"
 """Name in `etc/` of the launcher that takes up the agent's last session; `launch resume` becomes it."""
+SHELL: Final = "shell"
+"""Name in `etc/` of the launcher of a shell in a further console."""
 LIMIT: Final = 16 << 20
 """Largest settings file, in bytes, that is merged."""
 _LINK, _ABSENT, _NO_FILE = 40, 44, 46
@@ -66,6 +68,19 @@ class Configuration:
         for path, wanted, mode in self._ours():
             await files.write(host, path, wanted, mode=mode)
         say("wrote the launcher and its environment")
+
+    async def shell(self, argv: Sequence[str]) -> str:
+        """Write the launcher of a shell beside the agent; where it is.
+
+        It has the environment that the agent was started with, its directory, its PATH and its confinement.
+        Raises what writing raises.
+        """
+        place = self.setup.place
+        launch = replace(self.runtime.launch(self.setup), argv=tuple(argv), env={}, secrets={})
+        path = f"{place.etc}/{SHELL}"
+        script = render(self.setup, self._confined(launch)).script
+        await place.provider.files.write(place.host_id, path, script, mode=0o700)
+        return path
 
     def _ours(self) -> tuple[tuple[str, bytes, int], ...]:
         """Files that are amtui's own: path, content, mode."""

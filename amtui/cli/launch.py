@@ -15,5 +15,7 @@ class Launch(NamedTuple):
     read_only: bool = False
     focus: str = ""
     """Worker whose console to show first."""
+    console: str = ""
+    """Which of its consoles; empty is the agent's."""
     bare: bool = False
     """Nothing but that console, for use inside one's own tmux."""

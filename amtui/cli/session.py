@@ -37,7 +37,8 @@ def perform(op: Op, values: dict[str, Any], options: Options) -> int | Launch:
     if not (op.id == "attach" and wants_console):
         output.result(result)
     if wants_console:
-        return Launch("tui", options.environment(), options.read_only, result.attach, bare=op.id == "attach")
+        bare = op.id == "attach"
+        return Launch("tui", options.environment(), options.read_only, result.attach, result.console, bare)
     return result.exit_code
 
 

@@ -9,13 +9,14 @@ import click
 from amtui.cli.launch import Launch
 from amtui.cli.options import Everywhere, everywhere, of
 from amtui.ops.base import Op, Surface
-from amtui.ops.registry import on
+from amtui.ops.registry import on, verb_first
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 GROUPS = {
     "benchmark": "Measure amtui on this computer beside what it is compared with.",
+    "console": "Consoles of a worker: `amtui console NAME ls`, or the verb first.",
     "config": "Where settings live, what is in force, what is wrong with them.",
     "secret": "Keys: in the OS keyring, or with consent in a private file.",
     "upstream": "Where models come from.",
@@ -77,6 +78,7 @@ class Group(_Helpful, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        args = verb_first(self.prefix.rstrip(), args)
         name = args[0]
         command = self.get_command(ctx, name)
         if command is None and not ctx.resilient_parsing:

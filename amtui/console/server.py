@@ -121,7 +121,10 @@ class ConsoleInfo:
     """Unix time of the last output."""
     scrolled: bool
     """Somebody reads its history in tmux's copy mode."""
+    called: str
+    """What an operator named it, or empty; lives and ends with the console."""
     title: str
+    """What the program set as the terminal's title."""
 
     @property
     def program(self) -> tuple[str, int, int]:
@@ -194,8 +197,9 @@ class SendOutcome:
     reason: str = ""
 
 
-def _info(line: bytes) -> ConsoleInfo:
-    words = line.decode("utf-8", "replace").split("\t", 16)
+def info_of(line: bytes) -> ConsoleInfo:
+    """One line of facts. Raises `ProtocolError`."""
+    words = line.decode("utf-8", "replace").split("\t", 17)
     try:
         return ConsoleInfo(
             name=words[0],
@@ -214,13 +218,15 @@ def _info(line: bytes) -> ConsoleInfo:
             history=int(words[13]),
             activity=float(words[14] or 0),
             scrolled=words[15] not in ("", "0"),
-            title=words[16],
+            called=words[16],
+            title=words[17],
         )
     except (ValueError, IndexError):
         raise ProtocolError("the console helper described a console in no known way", op="console") from None
 
 
-def _text(frames: Sequence[ReplyFrame]) -> bytes:
+def text_of(frames: Sequence[ReplyFrame]) -> bytes:
+    """The text of a `T` frame. Raises `ProtocolError` when there is none."""
     for frame in frames:
         if isinstance(frame, TextFrame):
             return frame.data
@@ -230,14 +236,14 @@ def _text(frames: Sequence[ReplyFrame]) -> bytes:
 async def consoles(place: Place) -> list[ConsoleInfo]:
     """Every console of the worker, running or dead; none when it has no tmux server."""
     frames = await request(place, helper.ALL, "list", purpose=Purpose.PROBE)
-    return [_info(line) for line in _text(frames).splitlines()]
+    return [info_of(line) for line in text_of(frames).splitlines()]
 
 
 async def capture(place: Place, console: str) -> Frame:
     """Look at a console once, without following, resizing or disturbing it. Raises `NotFound`."""
-    body = _text(await request(place, console, "show", purpose=Purpose.PROBE))
+    body = text_of(await request(place, console, "show", purpose=Purpose.PROBE))
     facts, _, rest = body.partition(b"\n")
-    info = _info(facts)
+    info = info_of(facts)
     ansi = tuple(rest.split(b"\n")[: info.lines])
     rows = tuple(row.text for row in parse_rows(ansi, info.columns))
     return Frame(info, rows, ansi)
@@ -246,7 +252,7 @@ async def capture(place: Place, console: str) -> Frame:
 async def probe(place: Place, rows: int = 5) -> bytes:
     """The machine and each console with its signals and last `rows` lines, tab-separated; see docs/protocol.md."""
     helper.check_place(place, "x")
-    return _text(await request(place, helper.ALL, "probe", str(rows), purpose=Purpose.PROBE))
+    return text_of(await request(place, helper.ALL, "probe", str(rows), purpose=Purpose.PROBE))
 
 
 async def send(

@@ -103,6 +103,16 @@ async def one(estate: Estate, worker: Worker) -> Evidence:
     return found
 
 
+async def beside(estate: Estate, worker: Worker, console: str) -> AgentState:
+    """What goes on in a console beside the agent's, judged as a shell. Raises what exec raises, `ProtocolError`."""
+    place = await estate.place(worker)
+    argv = agentstate.probe_argv(place.root, place.socket, console, "shell")
+    words = ["/bin/sh", "-c", 'PATH="$PATH:$1"; export PATH; shift; exec "$@"', "sh", place.bin, *argv]
+    done = await place.exec(words, timeout=PATIENCE, purpose=Purpose.PROBE)
+    now = estate.clock()
+    return settle(UNKNOWN_STATE, agentstate.judge(agentstate.parse_probe("shell", done.stdout), now), now)
+
+
 def settle(previous: AgentState, state: AgentState, now: float) -> AgentState:
     """`state` with the time since which it holds: unchanged status and reason keep their beginning."""
     same = (previous.status, previous.reason) == (state.status, state.reason)

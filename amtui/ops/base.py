@@ -74,6 +74,8 @@ class Result(NamedTuple):
     raw: bytes | None = None
     exit_code: int = 0
     attach: str = ""
+    console: str = ""
+    """With `attach`: which of its consoles; empty is the agent's."""
 
 
 class Chunk(NamedTuple):

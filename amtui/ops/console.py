@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Struct
 
-from amtui.errors import ExecTimeout, Refused, UsageError, WaitTimeout
-from amtui.model import MAIN_CONSOLE, SCHEMA, AgentStatus, Untrusted, Worker
+from amtui.errors import ExecTimeout, Refused, Unreachable, UsageError, WaitTimeout
+from amtui.model import MAIN_CONSOLE, SCHEMA, AgentState, AgentStatus, Untrusted, Worker
 from amtui.ops.base import Action, Arg, Chunk, Progress, Result, Yield
 from amtui.ops.context import Context
 
@@ -31,7 +31,7 @@ class Attach(Struct, frozen=True, kw_only=True):
     """Parameters of `attach`."""
 
     name: Annotated[str, Arg("name of the worker", positional=True, complete="worker")]
-    console: Annotated[str, Arg("which of its consoles")] = MAIN_CONSOLE
+    console: Annotated[str, Arg("which of its consoles: number, name or title", metavar="N")] = MAIN_CONSOLE
 
 
 class Send(Struct, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ class Send(Struct, frozen=True, kw_only=True):
     no_enter: Annotated[bool, Arg("leave the text in the composer")] = False
     id: Annotated[str, Arg("repeat-safe: the same id is typed once", metavar="KEY")] = ""
     force: Annotated[bool, Arg("type even where the agent asks for permission")] = False
-    console: Annotated[str, Arg("which of its consoles")] = MAIN_CONSOLE
+    console: Annotated[str, Arg("which of its consoles: number, name or title", metavar="N")] = MAIN_CONSOLE
 
 
 class Keys(Struct, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ class Keys(Struct, frozen=True, kw_only=True):
     keys: Annotated[
         tuple[str, ...], Arg("Enter Up C-c M-x F5 …, as tmux names them", positional=True, metavar="KEY")
     ]
-    console: Annotated[str, Arg("which of its consoles")] = MAIN_CONSOLE
+    console: Annotated[str, Arg("which of its consoles: number, name or title", metavar="N")] = MAIN_CONSOLE
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ class Screen(Struct, frozen=True, kw_only=True):
     """Parameters of `screen`."""
 
     name: Annotated[str, Arg("name of the worker", positional=True, complete="worker")]
-    console: Annotated[str, Arg("which of its consoles")] = MAIN_CONSOLE
+    console: Annotated[str, Arg("which of its consoles: number, name or title", metavar="N")] = MAIN_CONSOLE
 
 
 class Wait(Struct, frozen=True, kw_only=True):
@@ -75,6 +75,7 @@ class Wait(Struct, frozen=True, kw_only=True):
     name: Annotated[str, Arg("name of the worker", positional=True, complete="worker")]
     until: Annotated[str, Arg("states, joined by commas", metavar="STATES")] = "needs-you,done,failed"
     timeout: Annotated[float, Arg("seconds; 0 looks once")] = 600.0
+    console: Annotated[str, Arg("which of its consoles: number, name or title", metavar="N")] = MAIN_CONSOLE
 
 
 class Exec(Struct, frozen=True, kw_only=True):
@@ -86,8 +87,12 @@ class Exec(Struct, frozen=True, kw_only=True):
 
 
 async def attach(ctx: Context, params: Attach) -> AsyncIterator[Yield]:
+    from amtui.fleet import consoles
+
     worker = ctx.worker(params.name)
-    yield Result({"schema": SCHEMA, "name": worker.name, "console": params.console}, attach=worker.name)
+    console = await consoles.find(ctx.estate, worker, params.console)
+    document = {"schema": SCHEMA, "name": worker.name, "console": console}
+    yield Result(document, attach=worker.name, console=console)
 
 
 async def send(ctx: Context, params: Send) -> AsyncIterator[Yield]:
@@ -97,26 +102,28 @@ async def send(ctx: Context, params: Send) -> AsyncIterator[Yield]:
     from amtui.fleet.answer import asking
 
     worker, store = ctx.worker(params.name), ctx.estate.store
+    console = await _console(ctx, worker, params.console)
     text = _piped(ctx) if params.text == "-" else params.text
     try:
         text.encode()
     except UnicodeEncodeError:
         raise UsageError("the text is not UTF-8", "a console takes text only") from None
-    key = f"send:{worker.id}:{params.console}:{params.id}"
+    key = f"send:{worker.id}:{console}:{params.id}"
     if params.id and (known := store.claim_once(key)) is not None:
         yield Result({"schema": SCHEMA, **known, "repeated": True}, f"{known['outcome']} (said before)")
         return
     settled = False
     try:
         texts = () if params.force else prompt_guard(worker.runtime)
-        if texts and params.console == MAIN_CONSOLE and await asking(ctx.estate, worker):
+        texts = texts if console == MAIN_CONSOLE else ()
+        if texts and await asking(ctx.estate, worker):
             raise _refusal(worker, "prompt")
         guard = Guard(absent=texts)
         place = await ctx.estate.place(worker)
         done = await server.send(
-            place, params.console, text, enter=not params.no_enter, guard=guard, id=params.id and key
+            place, console, text, enter=not params.no_enter, guard=guard, id=params.id and key
         )
-        document = {"name": worker.name, "outcome": done.outcome, "reason": done.reason}
+        document = {"name": worker.name, "console": console, "outcome": done.outcome, "reason": done.reason}
         settled = done.outcome == ("typed" if params.no_enter else "submitted")
         if params.id and settled:
             store.finish_once(key, document)
@@ -128,6 +135,13 @@ async def send(ctx: Context, params: Send) -> AsyncIterator[Yield]:
     if done.outcome == "refused":
         raise _refusal(worker, done.reason)
     yield Result({"schema": SCHEMA, **document}, _outcome(done), exit_code=0 if settled else 1)
+
+
+async def _console(ctx: Context, worker: Worker, word: str) -> str:
+    """The session that `--console` means. Raises `NotFound`."""
+    from amtui.fleet import consoles
+
+    return await consoles.find(ctx.estate, worker, word)
 
 
 def _piped(ctx: Context) -> str:
@@ -155,13 +169,20 @@ async def keys(ctx: Context, params: Keys) -> AsyncIterator[Yield]:
     from amtui.console import server
 
     worker = ctx.worker(params.name)
-    done = await server.keys(await ctx.estate.place(worker), params.console, params.keys)
+    console = await _console(ctx, worker, params.console)
+    done = await server.keys(await ctx.estate.place(worker), console, params.keys)
     ctx.estate.store.record(worker.id, "keys", f"{done.outcome} {done.reason}".strip())
     if done.outcome == "refused":
         raise Refused(
             f"{worker.name}: no key was pressed: {done.reason}", f"`amtui show {worker.name}` tells its state"
         )
-    document = {"schema": SCHEMA, "name": worker.name, "outcome": done.outcome, "reason": done.reason}
+    document = {
+        "schema": SCHEMA,
+        "name": worker.name,
+        "console": console,
+        "outcome": done.outcome,
+        "reason": done.reason,
+    }
     yield Result(document, _outcome(done), exit_code=1 if done.outcome == "unknown" else 0)
 
 
@@ -177,7 +198,8 @@ async def screen(ctx: Context, params: Screen) -> AsyncIterator[Yield]:
     from amtui.console import server
 
     worker = ctx.worker(params.name)
-    frame = await server.capture(await ctx.estate.place(worker), params.console)
+    console = await _console(ctx, worker, params.console)
+    frame = await server.capture(await ctx.estate.place(worker), console)
     origin = f"{worker.name}'s console"
     rows = [Untrusted(row, origin) for row in frame.rows]
     shown = [row.for_terminal().rstrip() for row in rows]
@@ -186,7 +208,7 @@ async def screen(ctx: Context, params: Screen) -> AsyncIterator[Yield]:
     document = {
         "schema": SCHEMA,
         "name": worker.name,
-        "console": params.console,
+        "console": console,
         "columns": frame.columns,
         "lines": frame.lines,
         "cursor": {"x": frame.cursor_x, "y": frame.cursor_y, "hidden": frame.cursor_hidden},
@@ -222,17 +244,19 @@ def _seconds(flag: str, value: float) -> float:
 async def wait(ctx: Context, params: Wait) -> AsyncIterator[Yield]:
     worker = ctx.worker(params.name)
     wanted, limit = _statuses(params.until), _seconds("--timeout", params.timeout)
+    console = await _console(ctx, worker, params.console)
+    named = worker.name if console == MAIN_CONSOLE else f"{worker.name}, {console},"
     last, state = "not seen", None
     try:
         async with asyncio.timeout(limit or LOOK):
             while True:
                 # Only what is seen now counts: what was known before may be days old.
-                state = (await ctx.fleet.refresh(worker)).get(worker.id)
+                state = await _seen(ctx, worker, console)
                 if state is not None and state.status in wanted:
                     break
                 now = f"{state.status.value} {state.reason}".rstrip() if state else _away(ctx, worker)
                 if now != last:
-                    yield Progress(f"{worker.name} is {now}")
+                    yield Progress(f"{named} is {now}")
                     last = now
                 if not limit:
                     raise TimeoutError
@@ -240,13 +264,32 @@ async def wait(ctx: Context, params: Wait) -> AsyncIterator[Yield]:
                 worker = ctx.estate.store.worker_by_id(worker.id)
     except TimeoutError:
         raise WaitTimeout(
-            f"{worker.name} is {last} after {params.timeout:g} s, not {params.until}",
-            f"`amtui explain {worker.name}` shows the evidence",
+            f"{named} is {last} after {params.timeout:g} s, not {params.until}",
+            f"`amtui explain {worker.name}` shows the evidence"
+            if console == MAIN_CONSOLE
+            else f"`amtui screen {worker.name} --console {console}` shows what is there",
         ) from None
-    document = {"schema": SCHEMA, "name": worker.name, "agent": msgspec.to_builtins(state)}
+    document = {
+        "schema": SCHEMA,
+        "name": worker.name,
+        "console": console,
+        "agent": msgspec.to_builtins(state),
+    }
     yield Result(
         document, f"{state.status.value} {state.reason}".rstrip() + (f": {state.text}" if state.text else "")
     )
+
+
+async def _seen(ctx: Context, worker: Worker, console: str) -> AgentState | None:
+    """What goes on in a console at this moment, or None where the host does not answer."""
+    if console == MAIN_CONSOLE:
+        return (await ctx.fleet.refresh(worker)).get(worker.id)
+    from amtui.fleet.look import beside
+
+    try:
+        return await beside(ctx.estate, worker, console)
+    except (Unreachable, ExecTimeout):
+        return None
 
 
 def _away(ctx: Context, worker: Worker) -> str:

@@ -9,8 +9,8 @@ from typing import Annotated
 from msgspec import Struct
 
 from amtui.errors import AmtuiError, UnknownName, Unreachable
-from amtui.fleet import lifecycle
-from amtui.model import SCHEMA, UNKNOWN_STATE, AgentStatus, Worker
+from amtui.fleet import consoles, lifecycle
+from amtui.model import SCHEMA, UNKNOWN_STATE, AgentStatus, Untrusted, Worker
 from amtui.ops.base import Action, Arg, Progress, Result, Yield
 from amtui.ops.context import Context, Question
 
@@ -54,12 +54,25 @@ async def restart(ctx: Context, params: Restart) -> AsyncIterator[Yield]:
 async def sleep(ctx: Context, params: Several) -> AsyncIterator[Yield]:
     workers = [ctx.worker(name) for name in dict.fromkeys(params.name)]
     tally = _Tally()
+    ended: dict[str, list[str]] = {}
     for worker in workers:
         yield Progress(f"stopping {worker.name}")
         with tally.of(worker.name):
+            ended[worker.name] = await consoles.others(ctx.estate, worker)
             await lifecycle.sleep(ctx.estate, worker)
-    document = {"schema": SCHEMA, "asleep": tally.done, "failed": tally.failed}
-    yield tally.result(document, "\n".join(f"{name} sleeps; its files are kept" for name in tally.done))
+    closed = {name: ended[name] for name in tally.done if ended[name]}
+    document = {"schema": SCHEMA, "asleep": tally.done, "consoles_ended": closed, "failed": tally.failed}
+    yield tally.result(document, "\n".join(_sleeps(name, ended[name]) for name in tally.done))
+
+
+def _sleeps(name: str, ended: list[str]) -> str:
+    """What sleep took away beside the agent, which wake does not bring back."""
+    return f"{name} sleeps; its files are kept" + (f"; ended with it: {_several(ended)}" if ended else "")
+
+
+def _several(titles: list[str]) -> str:
+    told = ", ".join(Untrusted(title, "worker").for_line(40) for title in titles[:8])
+    return f"console{'s' if len(titles) > 1 else ''} {told}{', …' if len(titles) > 8 else ''}"
 
 
 async def wake(ctx: Context, params: Several) -> AsyncIterator[Yield]:
@@ -112,6 +125,8 @@ async def _cost(ctx: Context, worker: Worker) -> str:
             ) + f"if {worker.substrate} is gone for good: amtui destroy {worker.name} --forget"
         raise
     text = f"removes {worker.name} from {worker.substrate} with its home and everything the agent left there"
+    if there := await consoles.others(ctx.estate, worker):
+        text += f"; ends {_several(there)}"
     return text + ("; unsaved work: " + "; ".join(lost) if lost else "")
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from amtui.errors import UsageError
 from amtui.ops.base import Arg, Op, Surface
-from amtui.ops.registry import OPS, on
+from amtui.ops.registry import OPS, on, verb_first
 
 
 class Field(NamedTuple):
@@ -160,6 +160,7 @@ def parse_line(text: str) -> tuple[Op, Struct]:
         words = words[1:]
     if not words:
         raise UsageError("nothing to run", "type a verb; tab completes")
+    words = [words[0], *verb_first(words[0], words[1:])]
     for length in (2, 1):
         op = next((o for o in OPS if o.id == " ".join(words[:length])), None)
         if op is not None:

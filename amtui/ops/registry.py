@@ -107,6 +107,47 @@ OPS: tuple[Op, ...] = (
         "a screen shows the state as it changes",
     ),
     Op(
+        "console ls",
+        "Consoles",
+        "List a worker's consoles: its agent's, and shells beside it.",
+        Effect.READ,
+        "amtui.ops.consoles:LS",
+    ),
+    Op(
+        "console new",
+        "New console",
+        "Open a shell beside a worker's agent, in its directory, environment and confinement.",
+        Effect.CHANGE,
+        "amtui.ops.consoles:NEW",
+    ),
+    Op(
+        "console rename",
+        "Rename a console",
+        "Call a console by a title; its tmux session keeps its name.",
+        Effect.CHANGE,
+        "amtui.ops.consoles:RENAME",
+        _NO_PALETTE,
+        _ONE_LINE,
+    ),
+    Op(
+        "console restart",
+        "Restart a console",
+        "Start a console's shell again, as when it has exited.",
+        Effect.CHANGE,
+        "amtui.ops.consoles:RESTART",
+        _NO_PALETTE,
+        _ONE_LINE,
+    ),
+    Op(
+        "console close",
+        "Close a console",
+        "End a console with what runs in it; asks when that is more than a shell.",
+        Effect.DESTROY,
+        "amtui.ops.consoles:CLOSE",
+        _NO_PALETTE,
+        _ONE_LINE,
+    ),
+    Op(
         "restart",
         "Restart the agent",
         "Stop and start a worker's agent.",
@@ -305,6 +346,22 @@ def get(op_id: str) -> Op:
         near = get_close_matches(op_id, _BY_ID, 3, 0.5)
         hint = f"did you mean {', '.join(near)}?" if near else "`?` or `amtui --help` lists all"
         raise UsageError(f"there is no operation {op_id!r}", hint) from None
+
+
+_NAME_FIRST = frozenset({"console"})
+"""Groups whose verb may stand after the worker's name, as in `amtui git NAME pull`."""
+
+
+def verb_first(group: str, words: list[str]) -> list[str]:
+    """The words after a group with its verb in front: `NAME ls` means `ls NAME`. A word that is a verb is the verb."""
+    if group not in _NAME_FIRST:
+        return words
+    verbs = {op.id.removeprefix(f"{group} ") for op in OPS if op.id.startswith(f"{group} ")}
+    plain = [at for at, word in enumerate(words) if not word.startswith("-")][:2]
+    if len(plain) < 2 or words[plain[0]] in verbs or words[plain[1]] not in verbs:
+        return words
+    verb = words[plain[1]]
+    return [verb, *words[: plain[1]], *words[plain[1] + 1 :]]
 
 
 def on(surface: Surface) -> tuple[Op, ...]:

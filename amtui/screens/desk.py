@@ -14,7 +14,7 @@ from msgspec import Struct
 from textual.app import App
 
 from amtui.errors import AmtuiError, NeedsConfirmation
-from amtui.model import Untrusted, plain
+from amtui.model import MAIN_CONSOLE, Untrusted, plain
 from amtui.ops.base import Chunk, Op, Progress, Result
 from amtui.screens.operations import Operations
 
@@ -174,7 +174,7 @@ class Desk(App[None], inherit_bindings=False):
 
     def _show_result(self, title: str, result: Result, output: bytes) -> None:
         if result.attach:
-            self.open_worker(result.attach)
+            self.open_worker(result.attach, console=result.console)
             return
         text = Untrusted(output, title).for_terminal() + result.text
         tone = "good" if result.exit_code == 0 else "bad"
@@ -222,12 +222,20 @@ class Desk(App[None], inherit_bindings=False):
             self.screen.set_filter(query)
 
     def open_worker(
-        self, name: str, *, typing: bool = False, zoomed: bool = False, instead: bool = False, note: str = ""
+        self,
+        name: str,
+        *,
+        typing: bool = False,
+        zoomed: bool = False,
+        instead: bool = False,
+        note: str = "",
+        console: str = "",
     ) -> None:
-        """Show a worker's console; `instead` of the worker on show now."""
+        """Show a worker's console; `instead` of the worker on show now. Without `console` it is the agent's."""
         from amtui.screens.worker import WorkerScreen
 
-        screen = WorkerScreen(name, typing=typing and not self.ctx.read_only, zoomed=zoomed, note=note)
+        typing = typing and not self.ctx.read_only
+        screen = WorkerScreen(name, typing=typing, zoomed=zoomed, note=note, console=console or MAIN_CONSOLE)
         if instead or isinstance(self.screen, WorkerScreen):
             self.switch_screen(screen)
         else:
