@@ -1,0 +1,529 @@
+"""Local echo: what a key will most likely do to the screen, shown before the worker has answered.
+
+An overlay by mosh's rules that never touches the grid. Keys fall into epochs. In a new epoch nothing is shown: keys
+are only remembered, until the worker's own screen shows one of them, put where its cursor stood. From then on the
+epoch's keys are foreseen as cells of that one row. Enter, a control key, a paste, or anything else that is not
+understood begins a new epoch, so what is typed where nothing is echoed, a password say, never shows. A cell is judged
+against the grid once its key was accepted and the program had time to answer; one that proves wrong takes the epoch
+with it.
+
+Nothing here reads a clock or draws: times are seconds of the caller's clock, positions are bytes of this view's
+input.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+from amtui.emulator import Screen
+from amtui.emulator.cells import REVERSE, Attr, Row
+from amtui.emulator.width import width
+
+Mode = Literal["auto", "on", "off"]
+
+LATE: Final = 0.05
+"""Seconds after its key was accepted before a cell may be called wrong."""
+BOUND: Final = 0.25
+"""Seconds after which it is, whether the program said anything or not."""
+QUIET: Final = 0.02
+"""Seconds without output after which the screen is not in the middle of a frame."""
+LOOK: Final = 0.02
+"""Seconds between two looks at what is foreseen."""
+EDGE: Final = 4
+"""Columns before an edge where programs begin to wrap words: nothing is foreseen there."""
+_MEMORY: Final = 64
+"""Keys of an unconfirmed epoch that are remembered."""
+
+
+class Mark(NamedTuple):
+    """One cell as it is shown instead of the grid's."""
+
+    x: int
+    char: str
+    attr: Attr
+    unsure: bool
+    """To be underlined: the link is so slow that the difference matters."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """How predictions turned out."""
+
+    right: int = 0
+    wrong: int = 0
+    """Cells that were shown and taken back."""
+    longest: float = 0.0
+    """Seconds the longest of those stood."""
+
+
+@dataclass(slots=True)
+class _Key:
+    what: str
+    """A character, or `left`, `right`, `rubout`."""
+    end: int
+    typed: float
+    acked: float | None = None
+
+
+@dataclass(slots=True)
+class _Cell:
+    x: int
+    char: str
+    attr: Attr
+    end: int
+    typed: float
+    before: str
+    credit: bool
+    """The grid did not hold this character before, and no other prediction did."""
+    acked: float | None = None
+    shown: float | None = None
+
+
+@dataclass(slots=True)
+class _Line:
+    """A confirmed epoch: one row, the stretch of it that is known to be typed, and where the caret will be."""
+
+    row: Row
+    start: int
+    end: int
+    caret: int
+    attr: Attr
+    inserts: bool | None
+    """Whether text right of the caret moves over for what is typed; None: not seen yet."""
+    cells: dict[int, _Cell] = field(default_factory=dict)
+    moved: _Key | None = None
+    """The key that last moved the caret, until the worker's cursor is there."""
+    until: _Key | None = None
+    """The key that ended the epoch."""
+
+    @property
+    def pending(self) -> bool:
+        return bool(self.cells) or self.moved is not None
+
+    def text(self, x: int) -> str:
+        """The character at `x` as foreseen."""
+        cell = self.cells.get(x)
+        return self.row.chars[x] if cell is None else cell.char
+
+
+class Trigger:
+    """Whether predictions are worth showing, and whether they are to be told from what is certain."""
+
+    SHOW: Final = (0.020, 0.030)
+    FLAG: Final = (0.050, 0.080)
+    GLITCH: Final = 0.25
+    """Seconds without an answer to a key that make a quick link a slow one for a while."""
+    LONG: Final = 5.0
+    REPAIRS: Final = 10
+    PAUSE: Final = 0.15
+
+    def __init__(self) -> None:
+        self.slow = False
+        self.flagged = False
+        self.glitch = 0
+        self._repaired = float("-inf")
+
+    def look(self, rtt: float | None, age: float, *, active: bool) -> None:
+        """`rtt` is smoothed; `age` is that of the oldest key nobody has answered; `active` keeps it as it is."""
+        if rtt is not None and rtt > self.SHOW[1]:
+            self.slow = True
+        elif rtt is not None and rtt <= self.SHOW[0] and not active:
+            self.slow = False
+        if age >= self.LONG:
+            self.glitch = 2 * self.REPAIRS
+        elif age >= self.GLITCH:
+            self.glitch = max(self.glitch, self.REPAIRS)
+        if self.glitch > self.REPAIRS or (rtt is not None and rtt > self.FLAG[1]):
+            self.flagged = True
+        elif rtt is None or rtt <= self.FLAG[0]:
+            self.flagged = False
+
+    def answered(self, took: float, now: float) -> None:
+        """A key was answered; quick answers cure a glitch one by one."""
+        if took < self.GLITCH and self.glitch and now - self._repaired >= self.PAUSE:
+            self.glitch -= 1
+            self._repaired = now
+
+
+class Predictor:
+    """What the keys typed into one view will do to the screen."""
+
+    def __init__(self, mode: Mode = "auto") -> None:
+        self.mode: Mode = mode
+        self.trigger = Trigger()
+        self.tally = Tally()
+        self._lag = 0.0
+        """Smoothed seconds between a key's acceptance and its echo."""
+        self._waiting: deque[_Key] = deque()
+        self._tail: list[_Key] = []
+        """Keys of the unconfirmed epoch."""
+        self._base: tuple[Row, int, list[str]] | None = None
+        """Row, column and text of the worker's cursor before their echo."""
+        self._line: _Line | None = None
+        self._fading: list[_Line] = []
+        """Earlier epochs that are not judged yet."""
+        self._size = (0, 0)
+        self._seen: object = None
+        self._changed = float("-inf")
+        self._sent = 0
+        self._acked = 0
+
+    @property
+    def busy(self) -> bool:
+        """Something is foreseen or remembered."""
+        return bool(self._waiting or self._tail or self._fading or (self._line and self._line.pending))
+
+    def pause(self, now: float) -> float | None:
+        """Seconds until `settle` should be called again although nothing changed; None: not before it does."""
+        if not self.busy:
+            return None
+        return 5 * LOOK if self._waiting and now - self._waiting[0].typed > 1.0 else LOOK
+
+    @property
+    def shown(self) -> bool:
+        """Whether predictions are to be seen at present."""
+        return self.mode == "on" or (self.mode == "auto" and (self.trigger.slow or self.trigger.glitch > 0))
+
+    def reset(self) -> None:
+        """Another console, another size: nothing is known."""
+        self._waiting.clear()
+        self._tail.clear()
+        self._fading.clear()
+        self._base = self._line = None
+
+    # ---- keys
+
+    def typed(self, data: bytes, now: float, screen: Screen) -> None:
+        """These bytes went out: one key, or something that means nothing here, as a paste."""
+        self._sent += len(data)
+        if self.mode == "off" or not data:
+            return
+        self._watch(screen, now)
+        key = _Key(_meaning(data), self._sent, now)
+        self._waiting.append(key)
+        if self._line is not None and key.what and self._extend(self._line, key, screen):
+            return
+        self._doubt(key)
+        if len(key.what) == 1:
+            self._remember(key, screen)
+
+    def _doubt(self, key: _Key) -> None:
+        """A new epoch begins with, or behind, this key."""
+        if self._line is not None and self._line.pending:
+            self._line.until = key
+            self._fading.append(self._line)
+        if self._line is not None or len(key.what) != 1:
+            self._tail.clear()
+            self._base = None
+        self._line = None
+
+    def _remember(self, key: _Key, screen: Screen) -> None:
+        if self._base is None:
+            self._base = _place(screen)
+        self._tail.append(key)
+        del self._tail[:-_MEMORY]
+
+    def _extend(self, line: _Line, key: _Key, screen: Screen) -> bool:
+        """Foresee `key` in a confirmed epoch; False when it cannot be."""
+        y = _find(screen, line.row)
+        if y is None or (not line.pending and (screen.cursor.x, screen.cursor.y) != (line.caret, y)):
+            return False
+        if key.what == "left":
+            if line.caret <= line.start:
+                return False
+            line.caret -= 1
+        elif key.what == "right":
+            if line.caret >= line.end:
+                return False
+            line.caret += 1
+        else:
+            right = _stretch(line, line.caret)
+            if right is None or (
+                right and not (line.inserts or (line.inserts is False and key.what != "rubout"))
+            ):
+                return False
+            if key.what == "rubout":
+                if line.caret - 1 <= line.start:
+                    return False  # an empty field may show something else
+                self._rub(line, key, right)
+            else:
+                self._put(line, key, right)
+        line.moved = key
+        return True
+
+    def _put(self, line: _Line, key: _Key, right: int) -> None:
+        at = line.caret
+        if line.inserts:
+            for x in range(at + right, at, -1):
+                self._foresee(line, x, line.text(x - 1), _look(line, x - 1), key)
+        self._foresee(line, at, key.what, line.attr, key)
+        line.end = max(line.end + (1 if line.inserts and right else 0), at + 1)
+        line.caret += 1
+
+    def _rub(self, line: _Line, key: _Key, right: int) -> None:
+        line.caret -= 1
+        for x in range(line.caret, line.caret + right):
+            self._foresee(line, x, line.text(x + 1), _look(line, x + 1), key)
+        self._foresee(line, line.caret + right, " ", _look(line, line.caret + right), key)
+        line.end -= 1
+
+    def _foresee(self, line: _Line, x: int, char: str, attr: Attr, key: _Key) -> None:
+        before = line.row.chars[x]
+        credit = x not in line.cells and char != before
+        old = line.cells.get(x)
+        line.cells[x] = _Cell(x, char, attr, key.end, key.typed, before, credit)
+        if old is not None:
+            line.cells[x].shown = old.shown
+
+    # ---- answers
+
+    def settle(self, screen: Screen, unacked: int, rtt: float | None, now: float) -> None:
+        """Compare what is foreseen with the grid. `unacked`: bytes of input not known to be accepted."""
+        if self.mode == "off":
+            return
+        if self._size != (screen.columns, screen.lines):
+            self._size = (screen.columns, screen.lines)
+            self.reset()
+        self._watch(screen, now)
+        self._acked = max(self._acked, self._sent - unacked)
+        while self._waiting and self._waiting[0].end <= self._acked:
+            key = self._waiting.popleft()
+            key.acked = now
+            self.trigger.answered(now - key.typed, now)
+        age = now - self._waiting[0].typed if self._waiting else 0.0
+        active = bool(self._fading or (self._line and self._line.pending))
+        self.trigger.look(rtt, age, active=active)
+        if screen.modes.sync:
+            return
+        self._fading = [line for line in self._fading if self._fades(line, screen, now)]
+        if self._line is not None and not self._holds(self._line, screen, now):
+            self._kill(self._line, screen, now)
+        if self._tail:
+            self._seek(screen, now)
+
+    def _watch(self, screen: Screen, now: float) -> None:
+        seen = (screen.cursor.x, screen.cursor.y, [(id(row), row.version) for row in screen.rows])
+        if seen != self._seen:
+            self._seen, self._changed = seen, now
+
+    def _over(self, acked: float | None, now: float) -> bool:
+        """The program had time to answer a key that was accepted at `acked`."""
+        if acked is None:
+            return False
+        late = min(BOUND, LATE + 2 * self._lag)
+        answered = self._changed >= acked - LATE and now - self._changed >= QUIET
+        return now - acked >= BOUND or (now - acked >= late and answered)
+
+    def _check(self, line: _Line, now: float) -> list[_Cell]:
+        """Let go of cells that came true; returns those that did not although they had their time."""
+        wrong = []
+        for cell in list(line.cells.values()):
+            if cell.acked is None and cell.end <= self._acked:
+                cell.acked = now
+            over = self._over(cell.acked, now)
+            if line.row.chars[cell.x] == cell.char:
+                if cell.credit or over:
+                    self._came_true(line, cell, now)
+            elif over:
+                wrong.append(cell)
+        return wrong
+
+    def _came_true(self, line: _Line, cell: _Cell, now: float) -> None:
+        del line.cells[cell.x]
+        self.tally.right += 1
+        if cell.credit:
+            lag = 0.0 if cell.acked is None else now - cell.acked
+            self._lag = 0.8 * self._lag + 0.2 * lag
+
+    def _holds(self, line: _Line, screen: Screen, now: float) -> bool:
+        """Judge the living epoch; False when it is wrong."""
+        if not line.pending:
+            return True
+        y = _find(screen, line.row)
+        if y is None or self._check(line, now):
+            return False
+        cursor = screen.cursor
+        if cursor.y != y and now - self._changed >= LATE:
+            return False
+        moved = line.moved
+        if moved is None or moved.acked is None:
+            return True
+        if (cursor.x, cursor.y) != (line.caret, y):
+            return not self._over(moved.acked, now)
+        if not line.cells:
+            line.moved = None
+        return True
+
+    def _fades(self, line: _Line, screen: Screen, now: float) -> bool:
+        """Judge an epoch that another key has ended; False when nothing of it is left.
+
+        That key may undo it all, so a doubt is enough: the program went elsewhere, or a cell is neither old nor new.
+        """
+        assert line.until is not None
+        y = _find(screen, line.row)
+        if y is None:
+            return self._drop(line, now)
+        late = self._check(line, now)
+        if not line.cells:
+            return False
+        cursor = screen.cursor
+        elsewhere = cursor.y != y or cursor.x < min(line.cells)
+        passed = any(line.row.chars[c.x] not in (c.before, c.char) for c in line.cells.values())
+        if late or elsewhere or passed or self._over(line.until.acked, now):
+            return self._drop(line, now)
+        return True
+
+    def _drop(self, line: _Line, now: float) -> bool:
+        for cell in line.cells.values():
+            if cell.shown is not None and cell.acked is not None and line.row.chars[cell.x] != cell.char:
+                self.tally.wrong += 1
+                self.tally.longest = max(self.tally.longest, now - cell.shown)
+        return False
+
+    def _kill(self, line: _Line, screen: Screen, now: float) -> None:
+        """A prediction was wrong: the epoch and everything behind it goes; keys under way may begin another."""
+        self._drop(line, now)
+        self._line = None
+        self._tail.clear()
+        self._base = None
+        for key in self._waiting:
+            if len(key.what) == 1:
+                self._remember(key, screen)
+            else:
+                self._tail.clear()
+
+    def _seek(self, screen: Screen, now: float) -> None:
+        """Look for the echo of a key of the unconfirmed epoch: the cursor went right over what was typed."""
+        assert self._base is not None
+        row, x, chars = self._base
+        here, at, _ = place = _place(screen)
+        text = here.chars[x:at]
+        if here is row and at > x and text != chars[x:at] and "".join(text).strip():
+            keys = [key.what for key in self._tail]
+            found = [i for i in range(len(keys) - len(text) + 1) if keys[i : i + len(text)] == text]
+            if found:
+                sure = [i for i in found if self._tail[i + len(text) - 1].end <= self._acked]
+                if len(sure) == 1:
+                    self._confirm(sure[0] + len(text), place, screen)
+                return
+        if now - self._changed >= QUIET:
+            self._base = place
+            over = [key for key in self._tail if key.acked is not None and now - key.acked >= BOUND]
+            del self._tail[: len(over)]
+
+    def _confirm(self, count: int, place: tuple[Row, int, list[str]], screen: Screen) -> None:
+        """The first `count` keys of the epoch are on the screen; foresee the others."""
+        assert self._base is not None
+        row, at, chars = place
+        _, x, old = self._base
+        rest, self._tail, self._base = self._tail[count:], [], None
+        line = _Line(row, x, at, at, row.attrs[at - 1], _inserts(old[x:], chars[at:], at - x))
+        self._line = line
+        for number, key in enumerate(rest):
+            if not self._extend(line, key, screen):
+                self._doubt(key)
+                for later in rest[number:]:
+                    self._remember(later, screen)
+                return
+
+    # ---- what to show
+
+    def marks(self, screen: Screen, now: float) -> tuple[dict[int, tuple[Mark, ...]], tuple[int, int] | None]:
+        """Cells to show by row of the grid, and the caret's column and row where it is not the grid's."""
+        if not self.shown:
+            return {}, None
+        found: dict[int, dict[int, Mark]] = {}
+        caret = None
+        for line in (*self._fading, *((self._line,) if self._line else ())):
+            y = _find(screen, line.row)
+            if y is None or not line.pending:
+                continue
+            shown = found.setdefault(y, {})
+            for cell in line.cells.values():
+                there = line.row.chars[cell.x]
+                if there != cell.char:
+                    shown[cell.x] = Mark(cell.x, cell.char, cell.attr, self.trigger.flagged)
+                    if cell.shown is None:
+                        cell.shown = now
+            caret = line.caret, y
+            if screen.cursor.hidden:
+                caret = None
+                _move_drawn_caret(line, y, shown, screen)
+        return {y: tuple(sorted(marks.values())) for y, marks in found.items() if marks}, caret
+
+
+def _move_drawn_caret(line: _Line, y: int, shown: dict[int, Mark], screen: Screen) -> None:
+    """A program that hides the cursor draws one of its own: a reversed cell where the hidden cursor stands."""
+    x = screen.cursor.x
+    if screen.cursor.y != y or max(x, line.caret) >= len(line.row) or x == line.caret:
+        return
+    drawn = line.row.attrs[x]
+    if not drawn.flags & REVERSE:
+        return
+    if x not in shown:
+        shown[x] = Mark(x, line.row.chars[x], drawn._replace(flags=drawn.flags & ~REVERSE), unsure=False)
+    shown[line.caret] = Mark(line.caret, line.text(line.caret), drawn, unsure=False)
+
+
+def _meaning(data: bytes) -> str:
+    """What a key does to a line of text: a character of one cell, `left`, `right`, `rubout`; empty: who knows."""
+    named: Mapping[bytes, str] = {
+        b"\x7f": "rubout", b"\x1b[D": "left", b"\x1bOD": "left", b"\x1b[C": "right", b"\x1bOC": "right",
+    }  # fmt: skip
+    if data in named:
+        return named[data]
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return ""
+    return text if len(text) == 1 and text.isprintable() and _single(text) else ""
+
+
+def _single(char: str) -> bool:
+    return len(char) == 1 and (char.isascii() or width(char) == 1)
+
+
+def _place(screen: Screen) -> tuple[Row, int, list[str]]:
+    row = screen.row(screen.cursor.y)
+    return row, screen.cursor.x, list(row.chars)
+
+
+def _find(screen: Screen, row: Row) -> int | None:
+    """Line of the grid that shows `row` now."""
+    return next((y for y, one in enumerate(screen.rows) if one is row), None)
+
+
+def _stretch(line: _Line, x: int) -> int | None:
+    """How many cells of text touch the caret on its right; None where something is too near, or too wide."""
+    columns = len(line.row)
+    end = x
+    while end + 1 < columns and (line.text(end) != " " or line.text(end + 1) != " "):
+        if not _single(line.text(end)):
+            return None
+        end += 1
+    wall = end
+    while wall < columns and line.text(wall) == " ":
+        wall += 1
+    return end - x if wall - end >= EDGE else None
+
+
+def _look(line: _Line, x: int) -> Attr:
+    """How the cell at `x` looks, without what may be a caret the program drew."""
+    cell = line.cells.get(x)
+    attr = line.row.attrs[x] if cell is None else cell.attr
+    return attr._replace(flags=attr.flags & ~REVERSE) if attr.flags & REVERSE else attr
+
+
+def _inserts(before: Sequence[str], after: Sequence[str], count: int) -> bool | None:
+    """Whether `count` typed cells moved the text right of them over, or replaced it."""
+    end = next((i for i in range(len(before)) if list(before[i : i + 2]) == [" ", " "]), None)
+    if not end:
+        return None
+    if list(after[:end]) == list(before[:end]):
+        return True
+    if end > count and list(after[: end - count]) == list(before[count:end]):
+        return False
+    return None
