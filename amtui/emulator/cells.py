@@ -195,6 +195,15 @@ class Row:
             start = end
 
     @property
+    def shown(self) -> Sequence[str]:
+        """What each column shows, "" for the second half of a wide character; blanks at the end may be missing.
+
+        Does not unpack a row that is stored compactly: for reading through a whole history.
+        """
+        cells = self.chars if self._text is None else self._text
+        return _shown(cells) if self.wide else cells
+
+    @property
     def text(self) -> str:
         """The row's characters, blanks included."""
         return "".join(_shown(self.chars) if self.wide else self.chars)

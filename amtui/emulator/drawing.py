@@ -114,7 +114,7 @@ class Drawing(Editing):
             count = min(columns - x, size - at)
             part = text[at : at + count]
             at += count
-            if not modes.wrap and x + count == columns:
+            if not modes.wrap and x + count == columns > 1:
                 part, at = part[:-1] + text[-1], size  # the last column is written again and again
                 cursor.x = columns - 1
             else:
@@ -162,6 +162,7 @@ class Drawing(Editing):
             self._combine(char)
             return
         if cells > columns:
+            self._draw_too_wide(char)
             return
         if not modes.wrap and cells > 1 and cursor.x != columns and cursor.x > columns - cells:
             return
@@ -174,7 +175,7 @@ class Drawing(Editing):
         row, x = self.rows[cursor.y], cursor.x
         if row.wide:
             _overwrite(row, x, cells)
-        if not modes.insert and _looks_written(row, x, char, cursor.attr):
+        if not modes.insert and not self.drawing and _looks_written(row, x, char, cursor.attr):
             pass
         elif (
             row.version or char != " " or cursor.attr != DEFAULT
@@ -186,8 +187,20 @@ class Drawing(Editing):
             row.chars[x + 1] = ""
             row.attrs[x + 1] = cursor.attr
             row.wide = True
-        last = columns if modes.wrap else columns - 1
+        last = columns if modes.wrap or cells == columns else columns - 1
         cursor.x = min(x + cells, last)
+
+    def _draw_too_wide(self, char: str) -> None:
+        """A wide character on a screen of one column: tmux reckons without signs, draws it and goes back."""
+        cursor = self.cursor
+        if not self.modes.wrap:
+            return
+        if cursor.x == 0:
+            row = self.rows[cursor.y]
+            row.chars[0], row.attrs[0] = char, cursor.attr
+            row.wide = True
+            row.version += 1
+        cursor.x = 0
 
     def _combine(self, char: str) -> None:
         """Join `char` to the cell left of the cursor, if that has room."""

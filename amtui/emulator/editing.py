@@ -133,6 +133,8 @@ class Editing(State):
     def cursor_back_tab(self, count: Number = None, *_: Number) -> None:
         """CBT."""
         count = count or 1
+        if count < 0:
+            return
         x = min(self.cursor.x, self.columns - 1)
         while x > 0 and count > 0:
             count -= 1

@@ -48,6 +48,11 @@ class History:
         at = number - self.first
         return self._row_at(at) if 0 <= at < len(self._rows) else None
 
+    def peek(self, number: int) -> Row | str | None:
+        """`row`, but a line of plain text that nobody has looked at yet stays a string, which costs least."""
+        at = number - self.first
+        return self._rows[at] if 0 <= at < len(self._rows) else None
+
     def _row_at(self, at: int) -> Row:
         row = self._rows[at]
         if isinstance(row, str):

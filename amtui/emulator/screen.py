@@ -16,6 +16,7 @@ from amtui.emulator.history import History
 from amtui.emulator.state import Saved
 from amtui.emulator.tokens import sgr
 from amtui.emulator.views import BufferView
+from amtui.emulator.width import width
 
 log = logging.getLogger(__name__)
 
@@ -246,8 +247,9 @@ class Screen(Drawing, pyte.Screen):  # type: ignore[misc]
             self.set_attr(sgr(self.cursor.attr, ";".join(map(str, attrs))))
 
     def set_title(self, param: str) -> None:
-        """OSC 0 and 2."""
-        self.title = clean(param, TITLE_LENGTH)
+        """OSC 0 and 2. A title with something unprintable in it is not taken."""
+        if param.isprintable() or all(width(char) >= 0 for char in param):
+            self.title = clean(param, TITLE_LENGTH)
 
     def set_icon_name(self, param: str) -> None:
         """OSC 1."""

@@ -195,11 +195,12 @@ class State:
                 if row.version > row.erasures:  # row.used
                     break
                 last -= 1
-            self.history.extend(self.rows[:last])
-            if last == self.lines:
-                background = self.cursor.attr.bg
-                self.rows = self._blanks(self.lines, background)
-                return
+            if last:
+                # all are replaced, used or not: what is in the history must not be drawn to again
+                self.history.extend(self.rows[:last])
+                self.rows[:last] = self._blanks(last, self.cursor.attr.bg)
+                if last == self.lines:
+                    return
         self._clear_lines(0, self.lines)
 
     def _line_feed(self, background: Colour) -> None:

@@ -96,11 +96,11 @@ class Stream(pyte.ByteStream):
 
     def feed(self, data: bytes) -> None:  # type: ignore[override]
         """Show what the program wrote. Any bytes, cut anywhere."""
-        text = self._utf8.decode(data)
-        if not text:
-            return
         if self._state >= _STRING and self._clock() - self._since > _STRING_SECONDS:
             self._state = _GROUND
+        text = self._utf8.decode(data, self._state >= _STRING)
+        if not text:
+            return
         self._run(text)
         screen = self.screen
         screen.changed += 1

@@ -11,6 +11,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -217,7 +218,7 @@ class Untold:
 
     def __init__(self, screen: Screen) -> None:
         self.attr, self.main_attr = screen.cursor.attr, screen.main_attr
-        self.charsets, self.shift, self.saved = list(screen.charsets), screen.shift, screen.saved
+        self.charsets, self.shift, self.saved = list(screen.charsets), screen.shift, copy(screen.saved)
         self.icon_name, self.joining = screen.icon_name, screen.joining
         self.modes = {name: getattr(screen.modes, name) for name in self.MODES}
         self.size = (screen.columns, screen.lines)
@@ -226,7 +227,7 @@ class Untold:
 
     def tell(self, screen: Screen) -> None:
         """Give it to a screen that was loaded from a snapshot."""
-        screen.charsets, screen.shift, screen.saved = list(self.charsets), self.shift, self.saved
+        screen.charsets, screen.shift, screen.saved = list(self.charsets), self.shift, copy(self.saved)
         screen.icon_name, screen.joining, screen.main_attr = self.icon_name, self.joining, self.main_attr
         screen.set_attr(self.attr)
         for name, value in self.modes.items():

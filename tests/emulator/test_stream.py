@@ -174,7 +174,12 @@ def test_what_is_kept_is_bounded() -> None:
 
 
 def test_a_title_is_cleaned() -> None:
-    screen, _ = fed("\x1b]2;a\u202eb\u2028c\x85d\x1b\\".encode())
+    screen, stream = fed("\x1b]2;a\u200eb\u200fc\u061cd\x1b\\".encode())
+    assert screen.title == "abcd"
+    for unprintable in ("\u2028", "\x85", "\x7f"):
+        stream.feed(f"\x1b]2;new{unprintable}\x1b\\".encode())
+        assert screen.title == "abcd"
+    stream.feed(b"\x1b]2;new\xe6\xbc\x1b\\")  # half a character
     assert screen.title == "abcd"
 
 
