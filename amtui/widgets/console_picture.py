@@ -24,11 +24,14 @@ from amtui.emulator.cells import Row
 from amtui.model import plain
 from amtui.widgets import banner
 from amtui.widgets.backlog import Backlog
+from amtui.widgets.direct import Direct
 from amtui.widgets.frame_clock import FrameClock, clock_of
 from amtui.widgets.paint import DARK, LIGHT, Line, Palette, strip_of
 from amtui.widgets.seams import Handle
 from amtui.widgets.selection import Selection
 
+HOLD: Final = 0.15
+"""Seconds for which a program may keep its unfinished frame from being shown."""
 EAGER_FOR: Final = 2.0
 """Seconds after a key during which frames come twice as often."""
 
@@ -76,6 +79,9 @@ class ConsolePicture(Widget):
         self._cursor: Offset | None = None
         self._selection = Selection()
         self._frames: FrameClock | None = None
+        self._direct = Direct(self)
+        self._held: float | None = None
+        """Since when the program is in the middle of a frame of its own (?2026)."""
         self._said: tuple[str, str] | None = None
         """Title and subtitle as the border has them."""
         self._last_key = -10.0
@@ -125,7 +131,7 @@ class ConsolePicture(Widget):
             self._stop()
             self._stop = None
         if self._frames is not None:
-            self._frames.drop(self._flush)
+            self._frames.drop(self._beat)
 
     def on_mount(self) -> None:
         self.set_interval(1.0, self._tick)
@@ -136,19 +142,36 @@ class ConsolePicture(Widget):
         """The handle says something is new: show it with the next frame, or at once if it answers a key."""
         if not self.is_attached:
             return
-        if self._echo_due:
+        now = asyncio.get_running_loop().time()
+        held = self._is_held(now)
+        if self._echo_due and not held:
             self._flush()
             return
         if self._frames is None:
             self._frames = clock_of(self.app)
-        now = asyncio.get_running_loop().time()
         eager = self.has_focus and now - self._last_key < EAGER_FOR
-        (self._frames.eager if eager else self._frames.common).want(self._flush)
+        (self._frames.eager if eager else self._frames.common).want(self._beat)
+
+    def _is_held(self, now: float) -> bool:
+        """The program is in the middle of a frame, and has not been for too long."""
+        if self.handle is None or not self.handle.screen.modes.sync:
+            self._held = None
+            return False
+        if self._held is None:
+            self._held = now
+        return now - self._held < HOLD
+
+    def _beat(self) -> None:
+        """The time for a frame has come."""
+        if self._held is not None and self._is_held(asyncio.get_running_loop().time()):
+            self._changed()
+        else:
+            self._flush()
 
     def _flush(self) -> None:
-        """Compare what is on show with what should be, and refresh the rows that differ."""
+        """Compare what is on show with what should be, and paint the rows that differ."""
         if self._frames is not None:
-            self._frames.drop(self._flush)
+            self._frames.drop(self._beat)
         self.frames += 1
         if not self.is_attached:
             return
@@ -156,6 +179,8 @@ class ConsolePicture(Widget):
             self._update()
         except Exception as error:
             self._break(error)
+        if self._frames is not None:
+            self._frames.done()
 
     def _update(self) -> None:
         width, height = self.size
@@ -167,10 +192,13 @@ class ConsolePicture(Widget):
             self._backlog.follow()
         visible = self._backlog.window(handle.screen, height)
         now = [(row, None if row is None else row.version) for row in visible]
-        dirty = {y for y, pair in enumerate(now) if y >= len(self._shown) or not _same(pair, self._shown[y])}
-        dirty |= set(range(len(now), len(self._shown)))
-        self._forget(visible)
-        self._shown = now
+        dirty: set[int] = set()
+        if now != self._shown:  # a row equals only itself
+            before = self._shown
+            dirty.update(y for y, pair in enumerate(now) if y >= len(before) or pair != before[y])
+            dirty.update(range(len(now), len(before)))
+            self._forget(visible)
+            self._shown = now
         left = self._columns_left(width)
         if left != self._left:
             self._left = left
@@ -183,7 +211,10 @@ class ConsolePicture(Widget):
             self.app.cursor_position = self.content_region.offset + cursor
         if dirty:
             self._echo_due = False
-            self.refresh(*_regions(dirty, width))
+            if self._frames is None:
+                self._frames = clock_of(self.app)
+            if not self._direct.paint(sorted(dirty), self._frames.canvas):
+                self.refresh(*_regions(dirty, width))
 
     def _forget(self, visible: list[Row | None]) -> None:
         """Rows that left the view give up their Strip: history must not grow by what was once on show."""
@@ -286,15 +317,18 @@ class ConsolePicture(Widget):
         cache = self._styles_cache
         made, dirty, rows = cache._cache, cache._dirty_lines, crop.line_range
         if self.get_line_filters():
+            self._direct.forget()
             return super().render_lines(crop)
         outer, gutter = self.region.size, self.gutter
         inside = range(gutter.top, outer.height - gutter.bottom)
         if cache._width != outer.width or any(
             y not in made or (y in dirty and y not in inside) for y in rows
         ):
+            self._direct.forget()
             super().render_lines(crop)
         for y in rows:
             if y in dirty:
+                self._direct.forget(y - gutter.top)
                 content, old = self.render_line(y - gutter.top), made[y]
                 ends = old.crop(0, gutter.left), old.crop(outer.width - gutter.right)
                 made[y] = Strip.join([ends[0], content, ends[1]]) if gutter.width else content
@@ -324,8 +358,7 @@ class ConsolePicture(Widget):
         row = self._shown[y][0] if self.handle is not None and y < len(self._shown) else None
         if row is None or self.handle is None:
             return Strip([Segment(" " * width, base)], width)
-        strip = strip_of(row, self.handle.screen.columns, palette)
-        strip = strip.crop(self._left, self._left + width).adjust_cell_length(width, base)
+        strip: Strip = strip_of(row, self.handle.screen.columns, palette, self._left, width)
         if span := self._selection.on_row(self._backlog.number(self.handle.screen, y, self.size.height)):
             strip = _styled(strip, span[0] - self._left, span[1] - self._left, _SELECTED)
         if self._dimmed:
@@ -364,10 +397,6 @@ class ConsolePicture(Widget):
     def action_scroll_end(self) -> None:
         self._backlog.follow()
         self._flush()
-
-
-def _same(one: tuple[Row | None, int | None], other: tuple[Row | None, int | None]) -> bool:
-    return one[0] is other[0] and one[1] == other[1]
 
 
 def _regions(rows: set[int], width: int) -> list[Region]:

@@ -9,6 +9,8 @@ from weakref import WeakKeyDictionary
 
 from textual.app import App
 
+from amtui.widgets.direct import Canvas
+
 FRAME: Final = 1 / 30
 EAGER_FRAME: Final = 1 / 60
 
@@ -16,8 +18,12 @@ EAGER_FRAME: Final = 1 / 60
 class Beat:
     """Calls what was wanted, all of it together and at most every `interval` seconds."""
 
-    def __init__(self, interval: float) -> None:
+    def __init__(self, interval: float, complete: Callable[[], None] = lambda: None) -> None:
+        """`complete` is called after all that was wanted at a beat has been done."""
         self._interval = interval
+        self._complete = complete
+        self.striking = False
+        """It is calling what was wanted just now."""
         self._wanted: dict[Callable[[], None], None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._last = -1.0
@@ -40,16 +46,28 @@ class Beat:
         self._timer = None
         self._last = asyncio.get_running_loop().time()
         wanted, self._wanted = self._wanted, {}
-        for flush in wanted:
-            flush()
+        self.striking = True
+        try:
+            for flush in wanted:
+                flush()
+        finally:
+            self.striking = False
+            self._complete()
 
 
 class FrameClock:
     """The beats of one application: the common one, and the quicker one of the console that is typed into."""
 
     def __init__(self) -> None:
-        self.common = Beat(FRAME)
-        self.eager = Beat(EAGER_FRAME)
+        self.canvas = Canvas()
+        """Where consoles write what the next update of the terminal is to contain."""
+        self.common = Beat(FRAME, self.canvas.send)
+        self.eager = Beat(EAGER_FRAME, self.canvas.send)
+
+    def done(self) -> None:
+        """A console has drawn its frame: unless others are about to, it goes to the terminal now."""
+        if not (self.common.striking or self.eager.striking):
+            self.canvas.send()
 
     def drop(self, flush: Callable[[], None]) -> None:
         """Not wanted at either beat any more."""

@@ -2,6 +2,9 @@
 
 A Strip is cached on its row under the row's version, so that a scrolled line is moved, not painted again. Whatever
 the remote sent, no control character and no text wider than its cells gets into a Strip.
+
+Most Strips go to the terminal as they are: those of rows write their escape sequences from the cells' attributes, and
+become segments with Rich's styles only when somebody cuts or colours them.
 """
 
 from __future__ import annotations
@@ -9,10 +12,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rich.cells import cell_len
-from rich.color import Color
+from rich.color import Color, ColorSystem
+from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from textual.filter import dim_color
@@ -22,6 +26,7 @@ from amtui.emulator.cells import (
     BLINK,
     BOLD,
     CONCEAL,
+    DEFAULT,
     DIM,
     ITALIC,
     OVERLINE,
@@ -30,6 +35,7 @@ from amtui.emulator.cells import (
     Attr,
     Colour,
     Row,
+    Run,
 )
 
 _DARK: Final = (
@@ -96,6 +102,29 @@ def style(attr: Attr, palette: Palette) -> Style:
     )
 
 
+_PLAIN_FLAGS: Final = ((BOLD, "1;"), (ITALIC, "3;"), (BLINK, "5;"), (STRIKE, "9;"), (OVERLINE, "53;"))
+
+
+@lru_cache(maxsize=16384)
+def sgr(attr: Attr, palette: Palette) -> str:
+    """The escape sequence for a cell's attributes on a terminal with true colours, whatever came before it."""
+    flags = attr.flags
+    if flags & (REVERSE | CONCEAL | DIM):
+        return f"\x1b[0;{Strip.render_ansi(style(attr, palette), ColorSystem.TRUECOLOR)}m"
+    codes = "".join([code for flag, code in _PLAIN_FLAGS if flags & flag]) if flags else ""
+    if attr.underline:
+        codes += "21;" if attr.underline == 2 else "4;"
+    front, back = _rgb(attr.fg, palette, palette.foreground), _rgb(attr.bg, palette, palette.background)
+    return f"\x1b[0;{codes}38;2;{front};48;2;{back}m"
+
+
+@lru_cache(maxsize=16384)
+def _rgb(value: Colour, palette: Palette, default: str) -> str:
+    if isinstance(value, tuple):
+        return "%d;%d;%d" % value
+    return "%d;%d;%d" % colour(value, palette, default).get_truecolor()
+
+
 class Line(Strip):
     """A Strip that is freed when nobody holds it.
 
@@ -116,6 +145,69 @@ class Line(Strip):
 
     def crop(self, start: int, end: int | None = None) -> Strip:
         return Line.of(super().crop(start, end))
+
+
+class RowLine(Line):
+    """A row of a console. Its segments come into being when somebody asks for them; most are never asked for."""
+
+    __slots__ = ("palette", "runs", "wide")
+
+    def __init__(self, runs: list[Run], cells: int, palette: Palette, wide: bool) -> None:
+        # The other slots of a Strip stay empty until `__getattr__` is asked for one.
+        self.runs = runs
+        self.palette = palette
+        self.wide = wide
+        """Some cell holds something else than one character of width one."""
+        self._cell_length = cells
+        self._render_cache: str | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in Strip.__slots__:
+            raise AttributeError(name)
+        rendered, palette = self._render_cache, self.palette
+        Strip.__init__(
+            self, [Segment(text, style(attr, palette)) for text, attr, _ in self.runs], self._cell_length
+        )
+        self._render_cache = rendered
+        return getattr(self, name)
+
+    def render(self, console: Console) -> str:
+        if console._color_system not in (None, ColorSystem.TRUECOLOR):
+            return super().render(console)
+        if self._render_cache is None:
+            palette = self.palette
+            self._render_cache = (
+                "".join([sgr(attr, palette) + text for text, attr, _ in self.runs]) + "\x1b[0m"
+            )
+        return self._render_cache
+
+    def since(self, before: Strip | None) -> tuple[int, RowLine]:
+        """What turns `before`, which stands on the terminal, into this line: (from which column, what to write).
+
+        Where some character is not one column wide, a terminal may see widths otherwise than we do: there the whole
+        line is written, which mends what went astray.
+        """
+        if (
+            not isinstance(before, RowLine)
+            or self.wide
+            or before.wide
+            or before.palette is not self.palette
+            or before._cell_length != self._cell_length
+        ):
+            return 0, self
+        new, old = self.runs, before.runs
+        shorter = min(len(new), len(old))
+        head = column = 0
+        while head < shorter and new[head] == old[head]:
+            column += new[head][2]
+            head += 1
+        tail = 0
+        while tail < shorter - head and new[-1 - tail] == old[-1 - tail]:
+            tail += 1
+        if head == tail == 0:
+            return 0, self
+        changed = new[head : len(new) - tail]
+        return column, RowLine(changed, sum(cells for _, _, cells in changed), self.palette, False)
 
 
 def safe(text: str, cells: int) -> str:
@@ -147,18 +239,50 @@ def safe(text: str, cells: int) -> str:
     return "".join(out) + " " * (cells - used)
 
 
-def strip_of(row: Row, columns: int, palette: Palette) -> Strip:
-    """The Strip of a row, `columns` wide; painted only if the row, its width or the palette changed."""
+def strip_of(row: Row, columns: int, palette: Palette, left: int = 0, width: int | None = None) -> RowLine:
+    """What a view `width` wide shows of a row from its column `left`; the row ends at `columns`, blanks follow.
+
+    Painted only if the row, the cut or the palette changed.
+    """
+    width = columns if width is None else width
     kept = row.cache
-    if kept is not None and kept[0] == row.version and kept[1] is palette and kept[2] == columns:
-        strip: Strip = kept[3]
-        return strip
-    segments, used = [], 0
-    for text, attr, cells in row.runs():
-        segments.append(Segment(safe(text, cells), style(attr, palette)))
+    if kept is not None and kept[0] == row.version and kept[1] is palette and kept[2] == (columns, left, width):
+        line: RowLine = kept[3]
+        return line
+    runs: list[Run] = []
+    used = 0
+    for run in row.runs():
+        text, attr, cells = run
         used += cells
-    strip = Strip(segments, used)
-    if used != columns:
-        strip = strip.adjust_cell_length(columns, style(Attr(), palette))
-    row.cache = (row.version, palette, columns, strip)
-    return strip
+        if text.isascii() and text.isprintable() and len(text) == cells:
+            runs.append(run)
+        else:
+            runs.append((safe(text, cells), attr, cells))
+    end = min(columns, left + width)
+    if left or used > end:
+        runs = _cut(runs, left, end)
+    shown = min(used, end) - left
+    if shown < width:
+        blanks = width - max(0, shown)
+        runs.append((" " * blanks, DEFAULT, blanks))
+    line = RowLine(runs, width, palette, row.wide)
+    row.cache = (row.version, palette, (columns, left, width), line)
+    return line
+
+
+def _cut(runs: Iterable[Run], left: int, end: int) -> list[Run]:
+    """The columns from `left` up to `end`; a wide character that is cut through shows as a blank."""
+    kept: list[Run] = []
+    start = 0
+    for text, attr, cells in runs:
+        first, last = max(left - start, 0), min(end - start, cells)
+        start += cells
+        if first >= last:
+            continue
+        if (first, last) != (0, cells):
+            if len(text) == cells:
+                text = text[first:last]
+            else:
+                text = Segment(text).split_cells(last)[0].split_cells(first)[1].text
+        kept.append((text, attr, last - first))
+    return kept
