@@ -31,35 +31,50 @@ Bound = tuple[str, str, str, str]
 """Who types to what: client, pane's process, epoch, server."""
 
 
-def request(console: str, bound: Bound, batches: Sequence[Batch], mark: str) -> bytes:
-    """The line that delivers `batches` under their guards and asks how far the client's input got."""
+def guard(bound: Bound, base: int, *, scrolled: bool = False) -> str:
+    """The format that is true exactly while keys from position `base` on are to be taken by that program.
+
+    Keys are eaten where somebody reads the pane's history, a buffer is not: with `scrolled` that is no reason.
+    """
     client, pid, epoch, server = bound
-    target = f"={console}:"
-    words = []
-    for batch in batches:
-        conditions = {
-            "pane_in_mode": "0",
-            f"@am_{client}": str(batch.base),
-            "pane_dead": "0",
-            "pane_pid": pid,
-            "@am_epoch": epoch,
-            "pid}.#{start_time": server,
-        }
-        guard = "1"
-        for name, value in conditions.items():
-            guard = f"#{{&&:#{{==:#{{{name}}},{value}}},{guard}}}"
-        deed = f"set-option -t {target} @am_{client} {batch.end} ; send-keys -t {target} -H {batch.data.hex(' ')}"
-        words.append(f"if-shell -F -t '{target}' '{guard}' '{deed}'")
-    facts = (
-        f"#{{?#{{==:#{{@am_{client}}},}},x,#{{@am_{client}}}}} #{{pane_dead}} #{{pane_pid}}"
+    conditions = {
+        f"@am_{client}": str(base),
+        "pane_dead": "0",
+        "pane_pid": pid,
+        "@am_epoch": epoch,
+        "pid}.#{start_time": server,
+    }
+    if not scrolled:
+        conditions = {"pane_in_mode": "0", **conditions}
+    joined = "1"
+    for name, value in conditions.items():
+        joined = f"#{{&&:#{{==:#{{{name}}},{value}}},{joined}}}"
+    return joined
+
+
+def facts(client: str) -> str:
+    """The format of what `judge` reads."""
+    return (
+        f"#{{?#{{==:#{{@am_{client}}},}},x,#{{@am_{client}}}}} #{{pane_dead}} #{{?pane_pid,#{{pane_pid}},0}}"
         " #{?@am_epoch,#{@am_epoch},0} #{pid}.#{start_time} #{pane_in_mode}"
     )
-    words.append(f"display-message -p -t '{target}' '{mark} {facts}'")
+
+
+def request(console: str, bound: Bound, batches: Sequence[Batch], mark: str) -> bytes:
+    """The line that delivers `batches` under their guards and asks how far the client's input got."""
+    client, target = bound[0], f"={console}:"
+    words = []
+    for batch in batches:
+        deed = f"set-option -t {target} @am_{client} {batch.end} ; send-keys -t {target} -H {batch.data.hex(' ')}"
+        words.append(f"if-shell -F -t '{target}' '{guard(bound, batch.base)}' '{deed}'")
+    words.append(f"display-message -p -t '{target}' '{mark} {facts(client)}'")
     return " ; ".join(words).encode() + b"\n"
 
 
-def judge(answer: bytes, bound: Bound) -> AckFrame | None:
+def judge(answer: bytes, bound: Bound, *, scrolled: bool = False) -> AckFrame | None:
     """What tmux said about a request; None when somebody reads its history there, where keys would be eaten.
+
+    With `scrolled` a buffer was pasted, which that does not hinder.
 
     Raises `ProtocolError` for what is no such answer.
     """
@@ -70,7 +85,7 @@ def judge(answer: bytes, bound: Bound) -> AckFrame | None:
     if server != bound[3] or ack == "x":
         return AckFrame(None if ack == "x" else int(ack), "new-server")
     why = "dead" if dead == "1" else "restarted" if (pid, epoch) != bound[1:3] else "-"
-    if why == "-" and mode != "0":
+    if why == "-" and mode != "0" and not scrolled:
         return None
     return AckFrame(int(ack), why)
 
