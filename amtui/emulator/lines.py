@@ -146,8 +146,10 @@ class Line:
             return 0
         if at >= len(self._parts):
             return len(self.text)
-        part = self._parts[at]
-        inside = place.column if isinstance(part, str) else len("".join(part[: place.column]))
+        part, column = self._parts[at], place.column
+        while 0 < column < len(part) and part[column] == "":
+            column -= 1  # the second half of a wide character
+        inside = column if isinstance(part, str) else len("".join(part[:column]))
         return min(self._starts[at] + inside, len(self.text))
 
     def stretches(self, start: int, stop: int) -> tuple[Stretch, ...]:

@@ -135,7 +135,8 @@ def word_at(screen: Screen, place: Place) -> tuple[Place, Place]:
     line = lines.line_at(screen, place.row)
     index = line.index(place)
     if index >= len(line.text):
-        return place, Place(place.row, place.column + 1)
+        place = lines.whole(screen, place)
+        return place, Place(place.row, lines.after(screen, place))
     found = line.stretches(*_word(line.text, index))
     return Place(found[0].row, found[0].start), Place(found[-1].row, found[-1].end)
 
