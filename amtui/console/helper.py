@@ -39,6 +39,8 @@ _CONSOLE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 _REMARK: Final = re.compile(r"^(\w+\(\) \{) # .*")
 """What a function of the helper takes, said behind its head: for readers of the source only."""
+_ASIDE: Final = re.compile(r"(?<=\S) +# [A-Za-z][^'\"`]*$")
+"""A remark behind a line, likewise."""
 
 _INSTALL: Final = """set -u; umask 077
 same() { [ "$( { sha256sum || shasum -a 256; } <"$1" 2>/dev/null | cut -c1-64)" = "$2" ]; }
@@ -59,7 +61,7 @@ def helper_source() -> bytes:
     """The helper as it is installed: the snapshot's fields filled in, comments and indentation left at home."""
     source = resources.files("amtui.console").joinpath("remote/amc").read_text(encoding="utf-8")
     first, *rest = source.replace("@FIELDS@", SNAPSHOT_FORMAT).split("\n")
-    lines = [_REMARK.sub(r"\1", line.lstrip()) for line in rest]
+    lines = [_ASIDE.sub("", _REMARK.sub(r"\1", line.lstrip())) for line in rest]
     return "\n".join([first, *(line for line in lines if line and not line.startswith("#"))]).encode() + b"\n"
 
 
