@@ -61,6 +61,10 @@ class Backlog:
     def window(self, screen: Screen, height: int) -> list[Row | None]:
         """The rows on show, top first; None where there is nothing."""
         start = self._start(screen, height)
+        grid = start - _base(screen)
+        if grid >= 0:  # as nearly always
+            shown: list[Row | None] = list(screen.rows[grid : grid + height])
+            return shown + [None] * (height - len(shown))
         return [_row(screen, start + y) for y in range(height)]
 
     def rows(self, screen: Screen) -> Iterator[tuple[int, Row]]:

@@ -140,15 +140,15 @@ class ConsolePicture(Widget):
 
     def _changed(self) -> None:
         """The handle says something is new: show it with the next frame, or at once if it answers a key."""
-        if not self.is_attached:
-            return
+        if self._frames is None:
+            if not self.is_attached:
+                return
+            self._frames = clock_of(self.app)
         now = asyncio.get_running_loop().time()
         held = self._is_held(now)
         if self._echo_due and not held:
             self._flush()
             return
-        if self._frames is None:
-            self._frames = clock_of(self.app)
         eager = self.has_focus and now - self._last_key < EAGER_FOR
         (self._frames.eager if eager else self._frames.common).want(self._beat)
 
@@ -183,7 +183,7 @@ class ConsolePicture(Widget):
             self._frames.done()
 
     def _update(self) -> None:
-        width, height = self.size
+        width, height = self._direct.size
         self._titles()
         handle = self.handle
         if handle is None or not width or not height:
@@ -275,16 +275,17 @@ class ConsolePicture(Widget):
         parts = []
         if self._backlog.scrolled:
             parts.append(f"scrolled {self._backlog.distance(screen)} rows · shift+end follows")
-        right = screen.columns - self.size.width - self._left
+        width, height = self._direct.size
+        right = screen.columns - width - self._left
         if self._left or right > 0:
             parts.append(
                 " ".join(x for x in (f"◂{self._left}" * bool(self._left), f"{right}▸" * (right > 0)) if x)
                 + " cols"
             )
-        elif screen.lines > self.size.height:
-            parts.append(f"▴{screen.lines - self.size.height} rows")
+        elif screen.lines > height:
+            parts.append(f"▴{screen.lines - height} rows")
         parts.append(f"{screen.columns}×{screen.lines}")
-        if (screen.columns, screen.lines) != tuple(self.size):
+        if (screen.columns, screen.lines) != (width, height):
             parts.append(banner.sized_by(handle.status))
         parts.append(self._transport or banner.transport(handle.status))
         return " · ".join(part for part in parts if part)
@@ -346,20 +347,20 @@ class ConsolePicture(Widget):
             return Strip([Segment(" " * self.size.width)], self.size.width)
 
     def _line(self, y: int) -> Strip:
-        width = self.size.width
+        width, height = self._direct.size
         palette = self.palette
         base = Style.parse(f"{palette.foreground} on {palette.background}")
         if y == 0 and self._banner:
             text = f" {self._banner}"[:width].ljust(width)
             return Strip([Segment(text, Style(color="#121212", bgcolor="#E69F00", bold=True))], width)
-        if self.handle is None and self._note and y == self.size.height // 2:
+        if self.handle is None and self._note and y == height // 2:
             text = plain(self._note)[: width - 2].center(width)
             return Strip([Segment(text, base + _DIM)]).adjust_cell_length(width, base)
         row = self._shown[y][0] if self.handle is not None and y < len(self._shown) else None
         if row is None or self.handle is None:
             return Strip([Segment(" " * width, base)], width)
         strip: Strip = strip_of(row, self.handle.screen.columns, palette, self._left, width)
-        if span := self._selection.on_row(self._backlog.number(self.handle.screen, y, self.size.height)):
+        if span := self._selection.on_row(self._backlog.number(self.handle.screen, y, height)):
             strip = _styled(strip, span[0] - self._left, span[1] - self._left, _SELECTED)
         if self._dimmed:
             return strip.apply_style(_DIM)

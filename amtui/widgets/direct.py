@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from textual._compositor import CompositorUpdate
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -54,8 +54,7 @@ class Canvas:
         if not pieces or screen is None:
             return
         self._pieces, self._screen = [], None
-        if screen.is_attached:
-            screen.app._display(screen, Frame(pieces))
+        screen.app._display(screen, Frame(pieces))
 
 
 class Direct:
@@ -72,6 +71,15 @@ class Direct:
         self._inside: Region | None = None
         self._top = 0
         self._written: dict[int, Strip] = {}
+        self._screen: Screen[Any] | None = None
+
+    @property
+    def size(self) -> Size:
+        """The widget's own size, kept from one layout to the next: asking Textual takes longer than a frame may."""
+        screen = self._screen
+        if screen is not None and self._inside is not None and screen._compositor._visible_widgets is self._seen:
+            return self._inside.size
+        return self._widget.size
 
     def forget(self, y: int | None = None) -> None:
         """The compositor paints row `y` of the content, or any."""
@@ -83,7 +91,9 @@ class Direct:
     def paint(self, rows: Iterable[int], canvas: Canvas) -> bool:
         """Write these rows of the content; False when only the compositor can."""
         widget = self._widget
-        screen = widget.screen
+        screen = self._screen
+        if screen is None:
+            screen = self._screen = widget.screen
         app = screen.app
         if app.screen is not screen or app._batch_count or app.is_inline or widget.get_line_filters():
             return False

@@ -106,23 +106,25 @@ _PLAIN_FLAGS: Final = ((BOLD, "1;"), (ITALIC, "3;"), (BLINK, "5;"), (STRIKE, "9;
 
 
 @lru_cache(maxsize=16384)
-def sgr(attr: Attr, palette: Palette) -> str:
-    """The escape sequence for a cell's attributes on a terminal with true colours, whatever came before it."""
+def sgr(attr: Attr, palette: Palette, system: ColorSystem = ColorSystem.TRUECOLOR) -> str:
+    """The escape sequence for a cell's attributes, whatever came before it, on a terminal with these colours."""
     flags = attr.flags
     if flags & (REVERSE | CONCEAL | DIM):
-        return f"\x1b[0;{Strip.render_ansi(style(attr, palette), ColorSystem.TRUECOLOR)}m"
+        mixed = style(attr, palette)
+        return f"\x1b[0;{Strip.render_ansi(mixed, system)}m"
     codes = "".join([code for flag, code in _PLAIN_FLAGS if flags & flag]) if flags else ""
     if attr.underline:
         codes += "21;" if attr.underline == 2 else "4;"
-    front, back = _rgb(attr.fg, palette, palette.foreground), _rgb(attr.bg, palette, palette.background)
-    return f"\x1b[0;{codes}38;2;{front};48;2;{back}m"
+    front = _code(attr.fg, palette, palette.foreground, system, True)
+    back = _code(attr.bg, palette, palette.background, system, False)
+    return f"\x1b[0;{codes}{front};{back}m"
 
 
 @lru_cache(maxsize=16384)
-def _rgb(value: Colour, palette: Palette, default: str) -> str:
-    if isinstance(value, tuple):
-        return "%d;%d;%d" % value
-    return "%d;%d;%d" % colour(value, palette, default).get_truecolor()
+def _code(value: Colour, palette: Palette, default: str, system: ColorSystem, front: bool) -> str:
+    if isinstance(value, tuple) and system is ColorSystem.TRUECOLOR:
+        return ("38;2;%d;%d;%d" if front else "48;2;%d;%d;%d") % value
+    return ";".join(colour(value, palette, default).downgrade(system).get_ansi_codes(front))
 
 
 class Line(Strip):
@@ -172,12 +174,10 @@ class RowLine(Line):
         return getattr(self, name)
 
     def render(self, console: Console) -> str:
-        if console._color_system not in (None, ColorSystem.TRUECOLOR):
-            return super().render(console)
         if self._render_cache is None:
-            palette = self.palette
+            palette, system = self.palette, console._color_system or ColorSystem.TRUECOLOR
             self._render_cache = (
-                "".join([sgr(attr, palette) + text for text, attr, _ in self.runs]) + "\x1b[0m"
+                "".join([sgr(attr, palette, system) + text for text, attr, _ in self.runs]) + "\x1b[0m"
             )
         return self._render_cache
 
