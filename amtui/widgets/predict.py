@@ -196,10 +196,10 @@ class Predictor:
 
     # ---- keys
 
-    def typed(self, data: bytes, now: float, screen: Screen) -> None:
-        """These bytes went out: one key, or something that means nothing here, as a paste."""
-        self._sent += len(data)
-        if self.mode == "off" or not data:
+    def typed(self, data: bytes, size: int, now: float, screen: Screen) -> None:
+        """A key went out, `size` bytes of input; empty `data` is something that means nothing here, as a paste."""
+        self._sent += size
+        if self.mode == "off":
             return
         self._watch(screen, now)
         key = _Key(_meaning(data), self._sent, now)
@@ -453,6 +453,17 @@ class Predictor:
                 caret = None
                 _move_drawn_caret(line, y, shown, screen)
         return {y: tuple(sorted(marks.values())) for y, marks in found.items() if marks}, caret
+
+
+def foreseen(row: Row, marks: Sequence[Mark]) -> Row:
+    """A copy of `row` with `marks` on it, to be drawn instead of it."""
+    copy = Row(list(row.chars), list(row.attrs))
+    copy.wide = row.wide
+    for x, char, attr, unsure in marks:
+        copy.chars[x] = char
+        copy.attrs[x] = attr._replace(underline=1) if unsure else attr
+        copy.wide = copy.wide or not char.isascii()
+    return copy
 
 
 def _move_drawn_caret(line: _Line, y: int, shown: dict[int, Mark], screen: Screen) -> None:
