@@ -16,6 +16,11 @@ from amtui.emulator.modes import Modes
 SHIFT: Final = 1
 ALT: Final = 2
 CTRL: Final = 4
+SUPER: Final = 8
+"""A key that only terminals with the kitty protocol tell of; no program behind tmux sees it."""
+PREFIX: Final = 16
+"""Alt as an ESC before the bytes of the key, which rxvt, iTerm2 and Terminal.app send even for keys that have a form
+of their own with alt."""
 
 _MODIFIERS: Final = {"shift": SHIFT, "alt": ALT, "meta": ALT, "ctrl": CTRL, "control": CTRL}
 _LETTERS: Final = {"C": CTRL, "M": ALT, "S": SHIFT}
@@ -25,9 +30,10 @@ class Key(NamedTuple):
     """A key without any terminal's encoding."""
 
     base: str
-    """A tmux key name such as `Up`, or the one character that the key types."""
+    """A tmux key name such as `Up`, the one character that the key types, or the whole sequence of a key that has no
+    name; empty for a key that no program behind tmux sees."""
     modifiers: int = 0
-    """SHIFT, ALT and CTRL, or-ed."""
+    """SHIFT, ALT, CTRL, SUPER and PREFIX, or-ed."""
 
 
 _ARROWS: Final = {"Up": "A", "Down": "B", "Right": "C", "Left": "D"}
@@ -187,6 +193,13 @@ def nearest(name: str, count: int = 3) -> list[str]:
 def bytes_of(key: Key, modes: Modes) -> bytes | None:
     """The bytes of a key in the program's modes."""
     base, modifiers = key
+    if modifiers & SUPER or not base:
+        return None
+    if modifiers & PREFIX:
+        data = bytes_of(Key(base, modifiers & ~PREFIX), modes)
+        return None if data is None else b"\x1b" + data
+    if base[0] == "\x1b":
+        return base.encode()
     if base in _KEYPAD:
         return _keypad(base, modifiers, modes)
     if base == "BTab":

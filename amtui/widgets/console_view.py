@@ -7,6 +7,7 @@ the remote's, except the prefix and F12.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,7 @@ from textual.reactive import reactive
 from amtui.emulator import keys as key_codes
 from amtui.emulator import mouse as mouse_codes
 from amtui.widgets.console_picture import ConsolePicture
+from amtui.widgets.keyboard import key_of
 from amtui.widgets.seams import Handle, Typing
 
 PREFIX: Final = "ctrl+right_square_bracket"
@@ -50,6 +52,9 @@ class ConsoleView(ConsolePicture, can_focus=True):
     prefixed: reactive[bool] = reactive(False, init=False)
     _size_timer: asyncio.TimerHandle | None = None
     _fetching = False
+    _told_focus = False
+    _dragging: frozenset[int] = frozenset()
+    """Mouse buttons that went down over the program and are still held: it learns where they are released."""
 
     @dataclass
     class TypingChanged(Message):
@@ -101,6 +106,8 @@ class ConsoleView(ConsolePicture, can_focus=True):
             self._backlog.follow()
             self._plan_resize()
         self._tell_focus(typing)
+        else:
+            self._drop(self._dragging)
         self._flush()
         self.refresh()
         self.post_message(self.TypingChanged(self, typing))
@@ -108,9 +115,10 @@ class ConsoleView(ConsolePicture, can_focus=True):
     def _tell_focus(self, focused: bool) -> None:
         """A program that asked for focus reports (?1004) learns when a person begins and ends to type into it."""
         handle = self._typing_handle()
-        if handle is not None and handle.screen.modes.focus:
+        if handle is not None and handle.screen.modes.focus and focused != self._told_focus:
             handle.type(b"\x1b[I" if focused else b"\x1b[O", control=True)
 
+        self._told_focus = focused
     def watch_prefixed(self, waiting: bool) -> None:
         self.post_message(self.PrefixChanged(self, waiting))
 
@@ -119,6 +127,12 @@ class ConsoleView(ConsolePicture, can_focus=True):
         if self.app.app_focus and self.app.screen is self.screen:
             self.typing = False
 
+        elif self.typing and not self.app.app_focus:
+            self._tell_focus(False)
+
+    def on_focus(self) -> None:
+        if self.typing:
+            self._tell_focus(True)
     async def on_key(self, event: events.Key) -> None:
         if not self.typing:
             return
@@ -131,7 +145,7 @@ class ConsoleView(ConsolePicture, can_focus=True):
         elif event.key == LEAVE:
             self.typing = False
         elif not self._scrolled_by(event.key):
-            self._press(event.key, event.character)
+            self._press(event.key, event.character, key_of(event))
 
     def _scrolled_by(self, key: str) -> bool:
         """shift+PgUp/PgDn look back in our own scrollback; a full-screen program has none and gets the key."""
@@ -161,11 +175,12 @@ class ConsoleView(ConsolePicture, can_focus=True):
         else:
             self.post_message(self.Command(self, found[1]))
 
-    def _press(self, key: str, character: str | None) -> None:
+    def _press(self, key: str, character: str | None, pressed: key_codes.Key | None = None) -> None:
         handle = self._typing_handle()
         if handle is None:
             return
-        data = key_codes.encode(key, character, handle.screen.modes)
+        modes = handle.screen.modes
+        data = key_codes.encode(key, character, modes) if pressed is None else key_codes.bytes_of(pressed, modes)
         if data is None:
             self.post_message(self.Note(self, f"{key} has no terminal code; nothing was sent"))
             return
@@ -263,13 +278,17 @@ class ConsoleView(ConsolePicture, can_focus=True):
         )
 
     def _cell(self, event: events.MouseEvent) -> Offset | None:
-        """The remote cell under the mouse, from 0; None outside the grid."""
+        """The remote cell under the mouse, from 0; None outside the grid, but a drag stays at its edge."""
         offset = event.get_content_offset(self)
-        if offset is None or self.handle is None:
+        if self.handle is None or (offset is None and not self._dragging):
             return None
-        y = self._backlog.grid_row(self.handle.screen, offset.y, self.size.height)
+        screen, (width, height) = self.handle.screen, self.size
+        if offset is None or self._dragging:
+            right, bottom = min(width, screen.columns - self._left), min(height, screen.lines)
+            offset = event.get_content_offset_capture(self).clamp(right, bottom)
+        y = self._backlog.grid_row(screen, offset.y, height)
         x = offset.x + self._left
-        return Offset(x, y) if y is not None and x < self.handle.screen.columns else None
+        return Offset(x, y) if y is not None and x < screen.columns else None
 
     def _send_mouse(self, kind: str, event: events.MouseEvent, button: int = 0) -> None:
         handle, cell = self._typing_handle(), self._cell(event)
@@ -289,6 +308,9 @@ class ConsoleView(ConsolePicture, can_focus=True):
         if self._wants_mouse(event):
             self._send_mouse("down", event, event.button)
         elif event.button == 1 and self.handle is not None and (at := event.get_content_offset(self)):
+            if event.button and self._cell(event) is not None:
+                self._dragging |= {event.button}
+                self.capture_mouse()
             self._selection.start(
                 self._backlog.number(self.handle.screen, at.y, self.size.height), at.x + self._left
             )
@@ -296,7 +318,7 @@ class ConsoleView(ConsolePicture, can_focus=True):
             self.refresh()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        if self._wants_mouse(event):
+        if self._dragging or self._wants_mouse(event):
             self._send_mouse("move", event, event.button)
         elif self._selection.dragging and self.handle is not None:
             at = event.get_content_offset_capture(self)
@@ -307,9 +329,10 @@ class ConsoleView(ConsolePicture, can_focus=True):
             self.refresh()
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
-        if self._wants_mouse(event):
+        if self._dragging or self._wants_mouse(event):
             self._send_mouse("up", event, event.button)
         elif self._selection.dragging:
+            self._drop({event.button})
             self.release_mouse()
             self._selection.stop()
             if self.handle is not None and (
@@ -320,11 +343,18 @@ class ConsoleView(ConsolePicture, can_focus=True):
             self.refresh()
 
     def _wheel(self, event: events.MouseEvent, kind: str) -> None:
+    def _drop(self, buttons: Iterable[int]) -> None:
+        """These are no longer held over the program."""
+        if self._dragging:
+            self._dragging -= set(buttons)
+            if not self._dragging:
+                self.release_mouse()
+
         event.stop()
         full = self.handle is not None and self.handle.screen.alternate
         if self._wants_mouse(event) or (full and self.typing and self.can_type and not event.shift):
             self._send_mouse(kind, event)
-        else:
+        elif kind in ("scroll_up", "scroll_down"):
             self._scroll(3 if kind == "scroll_up" else -3)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
@@ -332,3 +362,9 @@ class ConsoleView(ConsolePicture, can_focus=True):
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         self._wheel(event, "scroll_down")
+
+    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
+        self._wheel(event, "scroll_left")
+
+    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
+        self._wheel(event, "scroll_right")

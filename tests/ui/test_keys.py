@@ -32,7 +32,7 @@ OTHER = {
     "\x1bOA": b"\x1b[A",  # the host's application mode is not the program's
     "\x1b[H": b"\x1b[1~",
     "\x1b[F": b"\x1b[4~",
-    "\x1b[25~": b"\x1b[1;2P",  # F13 is shift+F1
+    "\x1b[25~": b"\x1b[25~",  # F13, which tmux does not know and hands on
     # the kitty protocol's spellings
     "\x1b[97;5u": b"\x01",
     "\x1b[99;5u": b"\x03",
@@ -56,11 +56,7 @@ OTHER = {
 def keys_of(data: str) -> list[Message]:
     """What the operator's terminal sent, as the parser of the driver tells it."""
     parser = HostParser()
-    found = list(parser.feed(data))
-    if parser._timeout_time is not None:
-        parser._timeout_time = 0.0  # the escape delay has passed
-        found += list(parser.tick())
-    return found
+    return [*parser.feed(data.encode()), *parser.expire()]
 
 
 async def send(pilot: Pilot[None], data: str) -> None:
