@@ -25,6 +25,9 @@ MAX_STEP: Final = 1_000_000
 MAX_SIDE: Final = 10_000
 """Most columns or rows of a console."""
 
+Program: TypeAlias = tuple[str, int, int]
+"""Which program in which tmux server: the server's `pid.start_time`, the pane's process, the epoch."""
+
 REASONS: Final = frozenset({"-", "dead", "restarted", "new-server"})
 """Why keys were refused; `-` when they were not."""
 
@@ -87,7 +90,7 @@ class StateFrame:
     history_limit: int
 
     @property
-    def program(self) -> tuple[str, int, int]:
+    def program(self) -> Program:
         """Equal exactly as long as keys would reach the same program."""
         return (self.server, self.pane_pid, self.epoch)
 
@@ -165,7 +168,7 @@ def _broken(what: str) -> ProtocolError:
 _NUMBER: Final = re.compile(rb"[0-9]{1,16}\Z")
 _WORD: Final = re.compile(rb"[A-Za-z0-9.,_-]{1,64}\Z")
 _SERVER: Final = re.compile(rb"[0-9]{1,10}\.[0-9]{1,16}\Z")
-_OWNER: Final = re.compile(rb"([A-Za-z0-9]{1,32}),([0-9]{1,12})\Z")
+_OWNER: Final = re.compile(rb"([A-Za-z0-9@._-]{1,64}),([0-9]{1,12})\Z")
 _WORDS: Final = {b"S": 5, b"D": 5, b"B": 4, b"A": 3, b"K": 11, b"H": 8, b"E": 2, b"W": 2, b"T": 2, b"R": 3}
 _BODIED: Final = frozenset({b"S", b"D", b"B", b"H", b"T"})
 
@@ -346,6 +349,21 @@ def merge(position: Position | None, frame: SnapshotFrame | DataFrame) -> Merged
         return Merged(position, gap=True)
     fresh = frame.data[position.offset - start :]
     return Merged(Position(position.generation, position.offset + len(fresh)), None, fresh)
+
+
+def newer(known: Program | None, state: StateFrame) -> bool:
+    """Whether `state` tells of the program known, or of one that came after it: replies may be late.
+
+    Raises `ProtocolError` for an epoch far ahead.
+    """
+    if known is None:
+        return True
+    server, _, epoch = known
+    if state.server != server:
+        return int(state.server.partition(".")[2]) >= int(server.partition(".")[2])
+    if state.epoch > epoch + MAX_STEP:
+        raise _broken("an epoch far ahead")
+    return state.epoch >= epoch
 
 
 def bounded_ack(ack: int | None, acked: int, sent: int) -> int:

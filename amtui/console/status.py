@@ -28,7 +28,9 @@ class ConsoleStatus:
     detail: str = ""
     """Why the link is as it is, safe for a terminal."""
     level: str = ""
-    """`L3` duplex or `L1` exec only."""
+    """`L3` duplex, `L2` streaming output, `L1` exec only, `L0` polling without the helper."""
+    lowered: str = ""
+    """Why it is not the best level that the substrate can carry, safe for a terminal; empty when it is."""
     rtt: float | None = None
     since: float = 0.0
     """When `link` became what it is."""
@@ -41,10 +43,16 @@ class ConsoleStatus:
     generation: int = 0
     refused: bytes = b""
     """Keys that no program got, to be shown, never typed again."""
+    unread: bytes = b""
+    """Keys that a program's terminal got just before the program ended: perhaps read, perhaps not."""
     refusal: str = ""
-    """Why: dead, restarted, new-server."""
+    """Why either: dead, restarted, new-server."""
     exit_status: str = ""
     """Of a dead program, as tmux gives it."""
+    title: str = ""
+    """The terminal's title, as told while no view showed the console. Written by the worker."""
+    rang: float = 0.0
+    """Unix time of the last bell or notice that was told while no view showed the console."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +73,14 @@ class Timing:
     """How long an exec that carries keys waits for their echo (L1)."""
     owner: int = 60
     """How long the last typist keeps the right to size the console."""
+    reading: float = 2.0
+    """How long a program must be known to have lived on for a key to count as read by it."""
+    told: float = 10.0
+    """How long keys that no program got, or may not have read, are shown at least to one who types on."""
     heal: float = 0.3
+    again: float = 30.0
+    """Until a level that failed is tried again; longer each time."""
+    watch: int = 50
+    """How long one request may rest on the host that tells what consoles do which nobody looks at."""
+    calm: float = 5.0
+    """Between two such requests while things change."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from msgspec import Struct
 
@@ -12,8 +12,11 @@ from amtui.ops.base import Action, Arg, Progress, Result, Yield
 from amtui.ops.context import Context, Question
 
 if TYPE_CHECKING:
+    from amtui.console.hub import ConsolesHandle
     from amtui.console.roster import Listed
 
+SHELLS = frozenset({"sh", "bash", "dash", "zsh", "fish", "ash", "ksh", "busybox", "bwrap"})
+"""What is in the foreground of a console where nothing runs; a confined one always looks like that."""
 WHICH = "its number, name or title"
 
 
@@ -65,6 +68,55 @@ def described(worker: Worker, one: Listed) -> dict[str, Any]:
         "last_output": info.activity,
         "notices": notices,
     }
+
+
+class Tab(NamedTuple):
+    """A console as a strip of consoles shows it; all text is safe for a terminal."""
+
+    console: str
+    number: int
+    title: str
+    does: str
+    dead: bool = False
+    busy: bool = False
+    """A program runs in front of the shell."""
+    rang: float = 0.0
+    """Unix time of the last bell or notice; 0 for none."""
+
+
+class Consoles:
+    """A worker's consoles as they come, go and change, for a screen that shows them. Nothing is followed for it."""
+
+    def __init__(self, worker: Worker, handle: ConsolesHandle) -> None:
+        self._worker = worker
+        self._handle = handle
+
+    @property
+    def tabs(self) -> tuple[Tab, ...] | None:
+        """By number; None until the host has answered once."""
+        listed = self._handle.listed
+        return None if listed is None else tuple(tab(self._worker, one) for one in listed)
+
+    def listen(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Call `call` on the loop when something changed; returns what ends that."""
+        return self._handle.listen(call)
+
+    def refresh(self) -> None:
+        """Look at once."""
+        self._handle.refresh()
+
+    def release(self) -> None:
+        """Nobody looks any more."""
+        self._handle.release()
+
+
+def tab(worker: Worker, one: Listed) -> Tab:
+    """A listed console for a strip."""
+    agent = one.name == MAIN_CONSOLE and worker.runtime != "shell"
+    busy = not one.info.dead and not agent and one.info.command not in SHELLS
+    return Tab(
+        one.name, one.number, _line(one.info.called, 40), doing(worker, one), one.info.dead, busy, one.rang
+    )
 
 
 async def ls(ctx: Context, params: Ls) -> AsyncIterator[Yield]:

@@ -15,6 +15,7 @@ from amtui.store import Store
 if TYPE_CHECKING:
     from amtui.agentstate import Question as AgentQuestion
     from amtui.console.hub import ConsoleHandle
+    from amtui.ops.consoles import Consoles
 
 
 class Question(NamedTuple):
@@ -126,6 +127,13 @@ class Context:
         if self.read_only and authority is Authority.TYPE:
             raise Refused("typing is refused in read-only mode", "start amtui without --read-only to type")
         return await self.estate.open_console(name, console, authority)
+
+    async def watch_consoles(self, name: str) -> Consoles:
+        """A worker's consoles, told as they change; release it when done. Raises what its host answers."""
+        from amtui.ops.consoles import Consoles
+
+        worker = self.worker(name)
+        return Consoles(worker, self.estate.hub.watch(await self.estate.place(worker)))
 
     async def _passphrase(self, prompt: str) -> str | None:
         """An adapter wants a secret for this moment; nobody to ask is no answer."""

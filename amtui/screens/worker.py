@@ -14,12 +14,13 @@ from textual.worker import WorkType
 
 from amtui.errors import AmtuiError
 from amtui.model import MAIN_CONSOLE, Authority, WorkerRow
-from amtui.screens.actions import WorkerActions
+from amtui.screens.switching import ConsoleSwitch
+from amtui.widgets.chrome import Hint
 from amtui.widgets.console_view import ConsoleView
-from amtui.widgets.panes import FactsLine, FactsPane
+from amtui.widgets.panes import ConsoleStrip, FactsLine, FactsPane
 
 
-class WorkerScreen(WorkerActions):
+class WorkerScreen(ConsoleSwitch):
     """A console to watch and type into."""
 
     MODE = "view"
@@ -29,7 +30,8 @@ class WorkerScreen(WorkerActions):
     WorkerScreen.-wide FactsPane { display: block; }
     WorkerScreen.-wide FactsLine { display: none; }
     WorkerScreen.zoomed FactsPane, WorkerScreen.zoomed FactsLine,
-    WorkerScreen.zoomed Header, WorkerScreen.zoomed StatusLine { display: none; }
+    WorkerScreen.zoomed Header, WorkerScreen.zoomed StatusLine,
+    WorkerScreen.zoomed ConsoleStrip { display: none; }
     WorkerScreen.zoomed ConsoleView { border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -37,6 +39,9 @@ class WorkerScreen(WorkerActions):
         Binding("r", "reply", "Reply", id="worker.reply"),
         Binding("z", "zoom", "Zoom", id="worker.zoom"),
         Binding("right_square_bracket", "next_needing(1)", "Next▲", id="worker.next"),
+        Binding("tab", "switch_console(1)", "Console", id="worker.next_console"),
+        Binding("c", "new_console", "New", id="worker.new_console"),
+        Binding("x", "close_console", "Close", id="worker.close_console"),
         Binding("l", "logs", "Logs", id="worker.logs"),
         Binding("s", "sleep", "Sleep", id="worker.sleep"),
         Binding("s", "wake", "Wake", id="worker.wake"),
@@ -44,6 +49,8 @@ class WorkerScreen(WorkerActions):
         Binding("e", "explain", "Explain", id="worker.explain"),
         Binding("B", "bootstrap", "Setup", id="worker.bootstrap"),
         Binding("D", "destroy", "Destroy…", id="worker.destroy"),
+        Binding("t", "rename_console", "Title", id="worker.rename_console"),
+        Binding("shift+tab", "switch_console(-1)", "Prev console", show=False, id="worker.previous_console"),
         Binding("ctrl+r", "reconnect", "Reconnect", show=False, id="worker.reconnect"),
         Binding("left_square_bracket", "next_needing(-1)", "Prev▲", show=False, id="worker.previous"),
         Binding("escape", "back", "Back", id="app.back"),
@@ -73,12 +80,15 @@ class WorkerScreen(WorkerActions):
         """The fleet had this worker when it was last asked."""
         self._extra: Mapping[str, str] = {}
         self._authority: Authority | None = None
+        self._looks_at = console
+        """The console that the view looks at; `console` is the one it is meant to look at."""
 
     def body(self) -> Iterable[Widget]:
         self.view = ConsoleView(link_clock=self.desk.link_clock, id="console")
         self.facts = FactsPane(id="facts")
         self.line = FactsLine()
-        return (self.line, Horizontal(self.view, self.facts))
+        self.strip = ConsoleStrip()
+        return (self.line, self.strip, Horizontal(self.view, self.facts))
 
     def place(self) -> str:
         return f"Fleet › {self.worker_name}"
@@ -90,8 +100,10 @@ class WorkerScreen(WorkerActions):
         if self._zoom_at_once:
             self.action_zoom()
         self._connect(self._type_at_once)
+        self._begin(self.watch_consoles, "consoles", asked=False)
 
     def on_unmount(self) -> None:
+        self.leave_consoles()
         handle = self.view.show(None)
         if handle is not None:
             self.desk.spawn(handle.release())
@@ -99,6 +111,9 @@ class WorkerScreen(WorkerActions):
     def _label(self) -> str:
         row = self.selected()
         runtime = f" · {row.worker.runtime}" if row else ""
+        if self.console != MAIN_CONSOLE:
+            title = next((tab.title for tab in self.tabs if tab.console == self.console), "")
+            runtime = f" · {title}" if title else ""
         return f"{self.worker_name} · {self.console}{runtime}"
 
     # ---- rows
@@ -108,6 +123,8 @@ class WorkerScreen(WorkerActions):
 
     def show_rows(self) -> None:
         self._show()
+        if self.consoles_due():
+            self._begin(self.watch_consoles, "consoles", asked=False)
         self._begin(self._load_facts, "facts", asked=False)
 
     def _begin(self, work: Callable[[], Awaitable[None]], group: str, *, asked: bool) -> None:
@@ -167,6 +184,9 @@ class WorkerScreen(WorkerActions):
             else:
                 await self.view.on_key(event)
 
+    def connect(self, *, typing: bool) -> None:
+        self._connect(typing)
+
     def _connect(self, typing: bool) -> None:
         self._begin(partial(self._open, typing), "console", asked=True)
 
@@ -174,7 +194,7 @@ class WorkerScreen(WorkerActions):
         authority = Authority.TYPE if typing else Authority.VIEW
         self._opening = typing
         try:
-            handle = await self.desk.ctx.open_console(self.worker_name, self.console, authority)
+            handle = await self.handle_for(authority)
         except AmtuiError as error:
             self._opening, self._ahead = False, []
             if self.view.handle is None:
@@ -182,9 +202,11 @@ class WorkerScreen(WorkerActions):
             self.desk.say(f"{error.message} · {error.hint}".strip(" ·"), "bad")
             return
         self._authority = authority
+        left, self._looks_at = self._looks_at, self.console
         before = self.view.show(handle, self._label())
+        self.view.set_in_sight(self.in_sight)
         if before is not None:
-            await before.release()
+            await self.put_away(before, left)
         self.set_focus(self.view)
         if typing and self._opening:
             self._opening = False
@@ -211,6 +233,12 @@ class WorkerScreen(WorkerActions):
             self._opening = True
             self._connect(typing=True)
 
+    def action_restart(self) -> None:
+        if self.console == MAIN_CONSOLE:
+            super().action_restart()
+        else:
+            self.restart_console()
+
     def action_reconnect(self) -> None:
         self._connect(typing=self.view.typing)
 
@@ -229,6 +257,12 @@ class WorkerScreen(WorkerActions):
             self.desk.open_worker(
                 name, typing=self.view.typing, zoomed=self.has_class("zoomed"), instead=True
             )
+
+    def hints(self) -> list[Hint]:
+        hints = super().hints()
+        if len(self.tabs) < 2 and self.view.prefixed:
+            hints = [hint for hint in hints if hint.key != "tab"]
+        return hints
 
     # ---- what the view says
 
@@ -255,6 +289,7 @@ class WorkerScreen(WorkerActions):
             "next": lambda: self.action_next_needing(1),
             "previous": lambda: self.action_next_needing(-1),
             "zoom": self.action_zoom,
+            "next_console": lambda: self.action_switch_console(1),
             "command": lambda: self.desk.spawn(self.desk.action_command()),
             "help": self.desk.action_help,
         }

@@ -44,12 +44,18 @@ def text(status: Status, now: float) -> str:
 
 
 def refusal(status: Status) -> str:
-    """Keys that no program got, shown as text so that nobody has to guess what was lost."""
-    if not status.refused:
-        return ""
-    why = f" ({Untrusted(status.refusal, 'link').for_line(30)})" if status.refusal else ""
-    keys = Untrusted(status.refused, "input").for_line(60) or f"{len(status.refused)} keys"
-    return f"not typed{why}: {keys}"
+    """Keys that no program got, or may not have read, shown so that nobody has to guess what was lost."""
+    parts = []
+    if status.refused:
+        why = f" ({Untrusted(status.refusal, 'link').for_line(30)})" if status.refusal else ""
+        parts.append(f"not typed{why}: {_keys(status.refused)}")
+    if status.unread:
+        parts.append(f"typed just before it ended, perhaps unread: {_keys(status.unread)}")
+    return " · ".join(parts)
+
+
+def _keys(data: bytes) -> str:
+    return Untrusted(data, "input").for_line(60) or f"{len(data)} keys"
 
 
 def transport(status: Status) -> str:
@@ -63,5 +69,8 @@ def transport(status: Status) -> str:
 
 
 def sized_by(status: Status) -> str:
-    """Who sized the console, where that was somebody else; their name is a number, so it is not told."""
-    return "sized by another client" if str(status.size_owner) not in ("", "me") else ""
+    """Who sized the console, where that was somebody else: the part of their name that tells a person."""
+    owner = str(status.size_owner)
+    if owner in ("", "me"):
+        return ""
+    return f"sized by {Untrusted(owner.rpartition('.')[0] or 'another client', 'link').for_line(32)}"

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from amtui.model import WorkerRow, plain
 from amtui.widgets import states
 from amtui.widgets.columns import cell, folded
+
+if TYPE_CHECKING:
+    from amtui.ops.consoles import Tab
 
 Piece = tuple[str, Style]
 
@@ -129,6 +136,81 @@ class FactsLine(Lines):
         parts = [rest[key] for key in ("host", "agent", "upstream", "may", "repo", "workdir") if key in rest]
         self.put([[(f"{shown.mark(ascii_only)} {shown.word}", Style(color=shown.colour, bold=True)),
                    (" · " + " · ".join(parts), _PLAIN)]])  # fmt: skip
+
+
+class ConsoleStrip(Lines):
+    """The consoles of a worker in one line, the one on show marked; only where there are several."""
+
+    DEFAULT_CSS = """
+    ConsoleStrip { height: 1; padding: 0 1; background: $surface; display: none; }
+    ConsoleStrip.several { display: block; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tabs: tuple[Tab, ...] = ()
+        self._shown = ""
+        self._heard: Mapping[str, float] = {}
+        self._ascii = False
+        self._spans: list[tuple[int, int, str]] = []
+
+    @dataclass
+    class Chosen(Message):
+        """A console was clicked."""
+
+        console: str
+
+    def tell(
+        self, tabs: Sequence[Tab], shown: str, heard: Mapping[str, float], ascii_only: bool = False
+    ) -> None:
+        """Show these consoles, `shown` being the one on show; `heard` is up to when its bells were noticed."""
+        self.tabs, self._shown, self._heard, self._ascii = tuple(tabs), shown, heard, ascii_only
+        self.set_class(len(tabs) > 1, "several")
+        self._lay()
+
+    def on_resize(self) -> None:
+        self._lay()
+
+    def _lay(self) -> None:
+        """As much of each as fits: first what the others do goes, then their titles."""
+        for short in (False, True):
+            pieces = [self._piece(tab, short=short) for tab in self.tabs]
+            if sum(cell_len(text) for text, _ in pieces) + 2 * len(pieces) <= self.size.width:
+                break
+        at = 0
+        line: list[Piece] = []
+        self._spans = []
+        width = self.size.width
+        first = next((i for i, tab in enumerate(self.tabs) if tab.console == self._shown), 0)
+        while first > 0 and sum(cell_len(t) + 2 for t, _ in pieces[: first + 1]) > width:
+            pieces, first = pieces[1:], first - 1
+        for tab, (text, style) in zip(self.tabs[len(self.tabs) - len(pieces) :], pieces, strict=True):
+            line += [(text, style), ("  ", _PLAIN)]
+            self._spans.append((at, at + cell_len(text), tab.console))
+            at += cell_len(text) + 2
+        self.put([line])
+
+    def _piece(self, tab: Tab, *, short: bool) -> Piece:
+        mine = tab.console == self._shown
+        if tab.dead:
+            mark, colour, word = ("x" if self._ascii else "✕"), states.VERMILION, tab.does
+        elif tab.rang > self._heard.get(tab.console, 0.0) and not mine:
+            mark, colour, word = ("!" if self._ascii else "▲"), states.ORANGE, "rang"
+        elif tab.busy:
+            mark, colour, word = ("*" if self._ascii else "●"), states.SKY, tab.does
+        else:
+            mark, colour, word = "", None, tab.does
+        name = f"{tab.number} {tab.title}".rstrip()
+        # A glyph never stands alone; without room only the others lose their words.
+        words = [name, f"{mark} {word}".strip() if mine or not short or mark else ""]
+        text = f" {' '.join(filter(None, words))} "
+        return text, Style(color=colour, bold=mine, reverse=mine)
+
+    def on_click(self, event: events.Click) -> None:
+        x = event.x - self.styles.padding.left
+        for begin, end, console in self._spans:
+            if begin <= x < end:
+                self.post_message(self.Chosen(console))
 
 
 class EmptyFleet(Lines):

@@ -277,6 +277,9 @@ async def test_refused_keys_are_shown_never_typed_again() -> None:
         app.console.status.refusal = "restarted"
         app.console.changed()
         await see(pilot, "not typed (restarted): rm -rf")
+        app.console.status.unread = b"y\r"
+        app.console.changed()
+        await see(pilot, "typed just before it ended, perhaps unread: y")
         assert bytes(app.console.typed) == b""
 
 
@@ -284,9 +287,9 @@ async def test_level_and_round_trip_stand_in_the_border() -> None:
     app = ViewApp(FakeConsole())
     async with app.run_test(size=(100, 26)) as pilot:
         await see(pilot, "L3 34 ms", "80×24")
-        app.console.status.size_owner = "0f0f"
+        app.console.status.size_owner = "ada@box.0f0f"
         app.console.changed()
-        await see(pilot, "sized by another client")
+        await see(pilot, "sized by ada@box")
         assert "0f0f" not in text(pilot)
 
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from ui_fake import FakeContext, FakeOperations, row
+from ui_fake import NOW, FakeConsole, FakeConsoles, FakeContext, FakeOperations, row
 from ui_pilot import Start, crash_text, see, text, until
 
 from amtui.app import AmtuiApp
 from amtui.errors import NotFound, Refused
 from amtui.model import AgentStatus, Authority
+from amtui.ops.base import Result
+from amtui.ops.consoles import Tab
 from amtui.screens.fleet import FleetScreen
 from amtui.screens.worker import WorkerScreen
 
@@ -209,3 +211,112 @@ async def test_attach_goes_straight_into_the_console(start: Start, ctx: FakeCont
         assert pilot.app.screen.has_class("zoomed")
         await pilot.press("f12")
         await until(pilot, lambda: not pilot.app.screen.has_class("zoomed"))
+
+
+SHELLS = (
+    Tab("amconsole", 1, "", "claude"),
+    Tab("amconsole-2", 2, "build", "make", busy=True),
+    Tab("amconsole-3", 3, "", "bash"),
+)
+
+
+async def test_one_console_has_no_strip_and_no_keys_for_others(start: Start, ctx: FakeContext) -> None:
+    ctx.lists["shell"] = FakeConsoles(SHELLS[0])
+    async with start() as pilot:
+        screen = await opened(pilot, "shell")
+        await until(pilot, lambda: screen.tabs)
+        shown = await see(pilot, "c New")
+        assert not screen.strip.display
+        assert "tab Console" not in shown
+        assert "x Close" not in shown
+
+
+async def test_consoles_in_a_strip_and_tab_goes_round(start: Start, ctx: FakeContext) -> None:
+    ctx.lists["shell"] = FakeConsoles(*SHELLS)
+    async with start() as pilot:
+        screen = await opened(pilot, "shell")
+        await see(pilot, " 1 claude ", " 2 build ● make ", " 3 bash ", "tab Console")
+        first = screen.view.handle
+        assert first is not None
+        ctx.consoles["shell:amconsole-2"] = FakeConsole(b"making things")
+        await pilot.press("tab")
+        await see(pilot, "making things", "shell · amconsole-2 · build", "x Close")
+        await until(pilot, lambda: screen._kept)
+        kept = screen._kept["amconsole"]
+        assert not kept.visible, "it is kept open, out of sight"
+        assert ctx.consoles["shell"].open_handles == 1
+        await pilot.press("shift+tab")
+        await see(pilot, "shell · amconsole · shell")
+        assert screen.view.handle is kept
+        assert kept.visible
+        await pilot.press("escape")
+        await until(pilot, lambda: ctx.consoles["shell"].open_handles == 0)
+        await until(pilot, lambda: ctx.consoles["shell:amconsole-2"].open_handles == 0)
+        assert ctx.lists["shell"].released == 1
+
+
+async def test_who_types_goes_on_typing_in_the_next_console(start: Start, ctx: FakeContext) -> None:
+    ctx.lists["shell"] = FakeConsoles(*SHELLS)
+    async with start() as pilot:
+        screen = await opened(pilot, "shell", typing=True)
+        await until(pilot, lambda: screen.view.typing and screen.tabs)
+        await pilot.press("ctrl+right_square_bracket")
+        await see(pilot, "tab Console")
+        await pilot.press("tab")
+        await until(pilot, lambda: "shell:amconsole-2" in ctx.consoles)
+        await until(pilot, lambda: screen.view.typing and screen.console == "amconsole-2")
+        await until(pilot, lambda: screen.view.can_type and ctx.opened.count(("shell", Authority.TYPE)) == 2)
+        await pilot.press("z")
+        await until(pilot, lambda: bytes(ctx.consoles["shell:amconsole-2"].typed) == b"z")
+        assert bytes(ctx.consoles["shell"].typed) == b""
+
+
+async def test_what_happens_out_of_sight_is_told_in_the_strip(start: Start, ctx: FakeContext) -> None:
+    lists = ctx.lists["shell"] = FakeConsoles(*SHELLS)
+    async with start() as pilot:
+        screen = await opened(pilot, "shell")
+        await see(pilot, " 3 bash ")
+        lists.put(SHELLS[0], SHELLS[1]._replace(dead=True, does="exited 2"), SHELLS[2]._replace(rang=NOW + 5))
+        await see(pilot, " 2 build ✕ exited 2 ", " 3 ▲ rang ")
+        await pilot.press("tab", "tab")
+        await see(pilot, "amconsole-3", " 3 bash ")
+        lists.put(*SHELLS[:2])
+        await see(pilot, "amconsole-3 was closed")
+        await until(pilot, lambda: screen.console == "amconsole")
+
+
+async def test_a_new_console_is_shown_and_closing_it_goes_back(
+    start: Start, ctx: FakeContext, operations: FakeOperations
+) -> None:
+    lists = ctx.lists["shell"] = FakeConsoles(SHELLS[0])
+    operations.yields["console new"] = [Result({"console": "amconsole-2", "number": 2}, "open")]
+    operations.yields["console close"] = [Result({"console": "amconsole-2"}, "amconsole-2 is closed")]
+    async with start() as pilot:
+        screen = await opened(pilot, "shell")
+        await until(pilot, lambda: screen.tabs)
+        await pilot.press("c")
+        await see(pilot, "console 2 is open", "shell · amconsole-2")
+        assert lists.refreshed == 1
+        lists.put(*SHELLS[:2])
+        await pilot.press("R")
+        await until(pilot, lambda: operations.ran[-1][0] == "console restart")
+        assert operations.ran[-1][1] == {"name": "shell", "console": "amconsole-2"}
+        await see(pilot, "x Close")
+        await pilot.press("x")
+        await see(pilot, "amconsole-2 is closed", "shell · amconsole ·")
+        await until(pilot, lambda: screen.console == "amconsole")
+        await pilot.press("t")
+        await until(pilot, lambda: "console rename shell 1 " in text(pilot))
+
+
+async def test_a_sleeping_worker_is_not_watched(start: Start, ctx: FakeContext) -> None:
+    """Looking would wake a host that sleeps."""
+    lists = ctx.lists["shell"] = FakeConsoles(*SHELLS)
+    async with start() as pilot:
+        await opened(pilot, "shell")
+        await see(pilot, " 3 bash ")
+        ctx.fleet.put(
+            *(row("shell", asleep=True) if r.worker.name == "shell" else r for r in ctx.fleet.rows())
+        )
+        await until(pilot, lambda: lists.released == 1)
+        await until(pilot, lambda: " 3 bash " not in text(pilot))

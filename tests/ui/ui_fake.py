@@ -14,6 +14,7 @@ from msgspec import Struct
 from amtui.emulator import Screen, Stream
 from amtui.errors import AmtuiError, UnknownName
 from amtui.model import (
+    MAIN_CONSOLE,
     AgentState,
     AgentStatus,
     Authority,
@@ -25,6 +26,7 @@ from amtui.model import (
     WorkerRow,
 )
 from amtui.ops.base import Chunk, Op, Progress, Result, Yield
+from amtui.ops.consoles import Tab
 from amtui.ops.params import Field
 from amtui.screens.operations import Operations
 
@@ -48,6 +50,7 @@ class FakeStatus:
     unacked: int = 0
     generation: int = 1
     refused: bytes = b""
+    unread: bytes = b""
     refusal: str = ""
     exit_status: str = ""
 
@@ -127,6 +130,32 @@ class FakeTypingHandle(FakeHandle):
         return True
 
 
+class FakeConsoles:
+    """A list of consoles that a test changes."""
+
+    def __init__(self, *tabs: Tab) -> None:
+        self.tabs: tuple[Tab, ...] | None = tabs
+        self.listeners: list[Callable[[], None]] = []
+        self.released = self.refreshed = 0
+
+    def put(self, *tabs: Tab) -> None:
+        """These are the consoles from now on."""
+        self.tabs = tabs
+        for fn in list(self.listeners):
+            fn()
+
+    def listen(self, fn: Callable[[], None]) -> Callable[[], None]:
+        self.listeners.append(fn)
+        return lambda: self.listeners.remove(fn)
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+    def release(self) -> None:
+        self.released += 1
+        self.listeners.clear()
+
+
 class FakeFleet:
     """Rows a test sets."""
 
@@ -186,6 +215,8 @@ class FakeContext:
     fail_open: AmtuiError | None = None
     gate: asyncio.Event | None = None
     """Holds the opening of consoles until it is set."""
+    lists: dict[str, FakeConsoles] = field(default_factory=dict)
+    """What a worker's host tells of its consoles; without it, nothing."""
     questions: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """Worker name → question and options on its screen."""
 
@@ -204,7 +235,16 @@ class FakeContext:
             raise UnknownName(f"no worker {name}", "ls names them")
         self.opened.append((name, authority))
         kind = FakeTypingHandle if authority is Authority.TYPE else FakeHandle
-        return kind(self.consoles[name])
+        if console == MAIN_CONSOLE:
+            return kind(self.consoles[name])
+        if f"{name}:{console}" not in self.consoles:
+            self.consoles[f"{name}:{console}"] = FakeConsole()
+        return kind(self.consoles[f"{name}:{console}"])
+
+    async def watch_consoles(self, name: str) -> Any:
+        if name not in self.lists:
+            raise UnknownName(f"no worker {name}", "ls names them")
+        return self.lists[name]
 
     async def question(self, name: str) -> Any:
         found = self.questions.get(name)
