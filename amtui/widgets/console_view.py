@@ -31,6 +31,7 @@ PREFIX_COMMANDS: Final = {
     "escape": ("esc", "leave", "Leave"),
     "right_square_bracket": ("]", "next", "Next▲"),
     "left_square_bracket": ("[", "previous", "Prev▲"),
+    "tab": ("tab", "next_console", "Console"),
     "z": ("z", "zoom", "Zoom"),
     "v": ("v", "scroll", "Scroll"),
     "colon": (":", "command", "Cmd"),
