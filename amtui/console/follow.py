@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from amtui.console import helper
+from amtui.console.input import Outbox
 from amtui.console.protocol import FailureFrame, Frame, FrameReader
 from amtui.console.session import Session
 from amtui.errors import StreamBroken
@@ -95,9 +96,12 @@ async def _poll(session: Session, wait: int) -> None:
     await session.room()
 
 
-async def take(session: Session, frame: Frame) -> None:
-    """Give a frame to the session; ask again for what it misses. Raises the error of an `E` frame."""
+async def take(session: Session, frame: Frame, asked: Outbox | None = None) -> None:
+    """Give a frame to the session; ask again for what it misses. Raises the error of an `E` frame.
+
+    `asked` is the stream of keys that the request was about.
+    """
     if isinstance(frame, FailureFrame):
         raise helper.failure(frame.reason, session.console)
-    if session.apply(frame):
+    if session.apply(frame, asked):
         await session.resync()

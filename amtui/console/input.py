@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from amtui.console.protocol import bounded_ack
+from amtui.console.protocol import Program, bounded_ack
 
 WINDOW: Final = 0.008
 """Seconds printable text waits for company."""
@@ -22,6 +22,8 @@ BATCH: Final = 256
 """Most bytes in one batch of keys; more goes the way of a paste."""
 REQUEST: Final = 12_000
 """Most bytes of one tmux command; tmux takes 16 KiB."""
+KEPT: Final = 4096
+"""Most bytes of fresh keys that are remembered, the newest."""
 _OVERHEAD: Final = 420
 """What a batch adds to the command beyond three characters a byte."""
 
@@ -55,17 +57,24 @@ def unbracketed(text: bytes) -> bytes:
 
 
 class Outbox:
-    """What was typed and is not yet known to be accepted. Times are seconds of the caller's clock."""
+    """What was typed for one program, and how far it got. Times are seconds of the caller's clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, reading: float) -> None:
+        self._reading = reading
+        """Seconds a program is given to read a key: until it is known to have lived on that long, the key is fresh."""
         self.client = secrets.token_hex(6)
         """Names this byte stream on the worker; a new one for every program that is typed to."""
+        self.program: Program | None = None
+        """The program these keys are for; None until the worker's tmux was told of the stream: nothing has gone yet."""
         self.acked = 0
+        self.sent = 0
+        """How far any request ever carried this stream."""
         self._next = 0
         self._pending = bytearray()
         self._due: float | None = None
         self._last = float("-inf")
         self._batches: deque[Batch] = deque()
+        self._fresh: deque[tuple[float, bytes]] = deque()
 
     @property
     def unacked(self) -> bytes:
@@ -134,23 +143,45 @@ class Outbox:
             chosen.append(batch)
         return chosen
 
-    def acknowledge(self, ack: int | None) -> bool:
-        """Forget what was accepted. True when that moved. Raises `ProtocolError` for more than was typed."""
+    def went(self, batches: list[Batch]) -> None:
+        """A request with these batches is on its way."""
+        self.sent = max(self.sent, batches[-1].end)
+
+    def acknowledge(self, ack: int | None, now: float) -> bool:
+        """Take note of what was accepted: it is fresh now. True when that moved.
+
+        Raises `ProtocolError` for more than was sent.
+        """
         before = self.acked
-        self.acked = bounded_ack(ack, self.acked, self._next)
+        self.acked = bounded_ack(ack, self.acked, self.sent)
         while self._batches and self._batches[0].end <= self.acked:
-            self._batches.popleft()
+            self._fresh.append((now, self._batches.popleft().data[-KEPT:]))
+        while (
+            sum(len(data) for _, data in self._fresh) - len(self._fresh[0][1] if self._fresh else b"") >= KEPT
+        ):
+            self._fresh.popleft()
         return self.acked > before
 
-    def refuse(self) -> bytes:
-        """The program these keys were meant for is gone: hand them back and begin a new stream.
+    @property
+    def fresh(self) -> bytes:
+        """What was accepted and perhaps not read: the program is not known to have lived on for long."""
+        return b"".join(data for _, data in self._fresh)[-KEPT:]
 
-        They are to be shown, never typed again.
-        """
-        lost = self.unacked
+    @property
+    def proof_due(self) -> float | None:
+        """When to ask whether the program still lives, so that what it accepted last is fresh no more; or None."""
+        return self._fresh[-1][0] + self._reading if self._fresh else None
+
+    def lived(self, asked: float) -> None:
+        """A request made at `asked` found the program alive."""
+        while self._fresh and self._fresh[0][0] + self._reading <= asked:
+            self._fresh.popleft()
+
+    def close(self) -> tuple[bytes, bytes]:
+        """No more of this stream goes out: the bytes that went and were not acknowledged, and those that never went."""
+        self.collect(0.0, force=True)
+        went = [batch.data for batch in self._batches if batch.end <= self.sent]
+        kept = [batch.data for batch in self._batches if batch.end > self.sent]
         self._batches.clear()
-        self._pending.clear()
-        self._due = None
-        self._next = self.acked = 0
-        self.client = secrets.token_hex(6)
-        return lost
+        self._fresh.clear()
+        return b"".join(went), b"".join(kept)

@@ -7,24 +7,26 @@ lost link, a late reply, a restarted program or a removed console changes the st
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Final, TypeAlias
 
 from amtui.console import helper
+from amtui.console.feed import BACKLOG, CHUNK_WAIT, Feed
 from amtui.console.input import Outbox
+from amtui.console.ledger import Ledger, Verdict
 from amtui.console.lookback import Lookback
 from amtui.console.protocol import (
     AckFrame,
-    BeatFrame,
     DataFrame,
     Frame,
     HistoryFrame,
     Position,
+    Program,
     SnapshotFrame,
     StateFrame,
     merge,
+    newer,
 )
 from amtui.console.scrollback import Fetched, read
 from amtui.console.status import ConsoleStatus, Link, Timing
@@ -33,34 +35,16 @@ from amtui.emulator.snapshot import BadSnapshot
 from amtui.errors import AmtuiError, NotFound, ProtocolError
 from amtui.providers.base import Place
 
-SLICE: Final = 8 << 10
-"""Bytes fed to the emulator before anybody else gets a turn."""
-BACKLOG: Final = 128 << 10
-"""Unfed bytes at which the rest is dropped for a snapshot: nobody reads what scrolls by that fast."""
-CHUNK_WAIT: Final = 64 << 10
-"""Unfed bytes at which the reader stops reading."""
+_KEPT: Final = 4096
+"""Most bytes of keys of unlucky streams that a status carries, the newest."""
+_ENDING: Final = 5.0
+"""Most seconds that a restart takes to end the old program."""
 _AMID: Final = 0.05
 """Output within so many seconds of a snapshot means that it was taken amid output."""
 
 
-@dataclass(slots=True)
-class Feed:
-    """Output that was merged and waits for the emulator."""
-
-    items: deque[bytes | SnapshotFrame] = field(default_factory=deque)
-    size: int = 0
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    room: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def put(self, item: bytes | SnapshotFrame) -> None:
-        self.items.append(item)
-        self.size += len(item) if isinstance(item, bytes) else 0
-        self.ready.set()
-
-    def clear(self) -> None:
-        self.items.clear()
-        self.size = 0
-        self.room.set()
+Answer: TypeAlias = Callable[[str, Sequence[str], bytes | None, float], Awaitable[list[Frame]]]
+"""Takes a request's verb, words, stdin and timeout in seconds."""
 
 
 class Session:
@@ -83,13 +67,15 @@ class Session:
         self.screen = Screen(columns=80, lines=24, history=history)
         self.stream = Stream(self.screen)
         self.lookback = Lookback(self.screen, self._fetch, lambda: self.position)
-        self.outbox = Outbox()
+        self.ledger = Ledger(timing.reading)
         self.owner = owner
         """Name under which this process sizes consoles."""
-        self.registered = ""
-        """The client id the worker's tmux knows us by."""
+        self.instead: Answer | None = None
+        """Answers requests where the helper cannot."""
         self.position: Position | None = None
-        self.program: tuple[str, int, int] | None = None
+        self.program: Program | None = None
+        self.shown: tuple[str, int] | None = None
+        """The program whose picture stands: its server and process. Keys are for what the typist sees."""
         self.state: StateFrame | None = None
         self.status = ConsoleStatus(since=clock())
         self.heard = clock()
@@ -111,6 +97,9 @@ class Session:
         self.fed = clock()
         self._loaded = float("-inf")
         self._healing = False
+        self._judged = float("-inf")
+        self._ending = float("-inf")
+        """Until when nothing is typed to a program that is being ended."""
         self._poison: AmtuiError | None = None
         self._fresh = asyncio.Event()
         """Set once a snapshot was loaded."""
@@ -146,7 +135,7 @@ class Session:
 
     def _count_unacked(self) -> None:
         """Keep the number that views show beside the screen. No view is woken for it: their frame is the echo's."""
-        self.status = replace(self.status, unacked=self.outbox.waiting)
+        self.status = replace(self.status, unacked=self.ledger.waiting)
         self.changed.set()
 
     async def ready(self, timeout: float) -> None:
@@ -160,9 +149,11 @@ class Session:
 
     # ---- frames in
 
-    def apply(self, frame: Frame) -> bool:
+    def apply(self, frame: Frame, asked: Outbox | None = None, *, anew: bool = False) -> bool:
         """Take one frame, from wherever it came. True when something must be asked for again.
 
+        `asked` is the stream of keys the request was about: an acknowledgement is of that one. With `anew` the frame
+        answers who asked which program there is, so what it says holds; else an older program is old news.
         Raises `ProtocolError` for what the protocol does not allow.
         """
         self.heard = self.clock()
@@ -170,17 +161,20 @@ class Session:
             poison, self._poison = self._poison, None
             raise poison
         if isinstance(frame, SnapshotFrame | DataFrame):
-            self.acknowledge(frame.ack)
+            self._acknowledge(asked, frame.ack)
             return self._merge(frame)
         if isinstance(frame, StateFrame):
-            self._state(frame)
-        elif isinstance(frame, AckFrame):
-            self.acknowledge(frame.ack)
+            return (anew or newer(self.program, frame)) and self._state(frame)
+        if isinstance(frame, AckFrame) and asked is not None:
+            self._acknowledge(asked, frame.ack)
             if frame.reason != "-":
-                self.refuse(frame.reason)
-        else:
-            assert isinstance(frame, BeatFrame) or frame
+                self.settle(asked, frame.reason, known=frame.ack is not None)
         return False
+
+    def doubt(self, error: Exception) -> None:
+        """What a request beside the connection raised: a broken rule ends the connection, visibly."""
+        if isinstance(error, ProtocolError):
+            self._poison = error
 
     def _merge(self, frame: SnapshotFrame | DataFrame) -> bool:
         merged = merge(self.position, frame)
@@ -202,15 +196,18 @@ class Session:
                 self.skipping = True
         return split or self.skipping
 
-    def _state(self, state: StateFrame) -> None:
+    def _state(self, state: StateFrame) -> bool:
+        """True when the picture is not of this program."""
         self.state = state
         self.lookback.limit = state.history_limit
-        if state.program != self.program:
-            old, self.program = self.program, state.program
-            if old is not None and not self.outbox.idle:
-                self.refuse("new-server" if old[0] != state.server else "restarted")
-            elif old is not None:
-                self.outbox.refuse()
+        old, self.program = self.program, state.program
+        if old is not None and state.program != old:
+            why = "new-server" if old[0] != state.server else "dead" if state.dead else "restarted"
+            self._report(self.ledger.part(why))
+            self._ending = float("-inf")
+            if old[:2] == state.program[:2] and not state.dead:  # the epoch rises before the program is ended
+                self._ending = self.clock() + _ENDING
+            self.typed.set()
         mine = state.owner == self.owner
         self.note(
             size_owner="me" if mine and state.owner else state.owner,
@@ -220,39 +217,66 @@ class Session:
             self.set_link(Link.DEAD, f"the program exited{f' ({state.status})' if state.status else ''}")
         elif self.status.link is not Link.LIVE:
             self.set_link(Link.LIVE)
+        return not (state.dead or self.feed.pictured or self._seen)
+
+    @property
+    def _seen(self) -> bool:
+        """Whether the picture is of the program that runs, as far as either is known."""
+        return self.shown is None or self.program is None or self.shown == self.program[:2]
 
     # ---- keys out
 
+    @property
+    def outbox(self) -> Outbox:
+        """Keys for the program that runs."""
+        return self.ledger.outbox
+
     def type(self, data: bytes, *, control: bool) -> None:
         """Put keys on their way; returns at once."""
-        self.outbox.type(data, self.clock(), control=control)
-        self._typed()
+        if self._taken(data):
+            self.outbox.type(data, self.clock(), control=control)
+            self._typed()
 
     def paste(self, data: bytes) -> None:
         """Put a paste on its way; returns at once."""
-        self.outbox.paste(data, self.clock())
-        self._typed()
+        if self._taken(data):
+            self.outbox.paste(data, self.clock())
+            self._typed()
+
+    def _taken(self, data: bytes) -> bool:
+        """Whether there is somebody to type to, and it is who the picture shows; else the keys are handed back."""
+        over = self.status.link is Link.DEAD or self.status.link is Link.ENDED
+        other = not self._seen or self.clock() < self._ending
+        if over or other:
+            self._report(Verdict(data, b"", "dead" if over else "restarted"))
+        return not (over or other)
 
     def _typed(self) -> None:
-        if self.status.link is Link.DEAD or self.status.link is Link.ENDED:
-            self.refuse("dead")
-            return
         self.typed.set()
         self.claim.set()
         self._count_unacked()
 
-    def acknowledge(self, ack: int | None) -> None:
-        """The worker's tmux has accepted input up to `ack`."""
-        if self.outbox.acknowledge(ack):
+    def _acknowledge(self, asked: Outbox | None, ack: int | None) -> None:
+        """The worker's tmux has accepted input of that stream up to `ack`."""
+        if asked is not None and asked.acknowledge(ack, self.clock()):
+            if self.clock() - self._judged > self.timing.told and asked is self.outbox:
+                self.note(refused=b"", unread=b"", refusal="")
             self._count_unacked()
 
-    def refuse(self, reason: str) -> None:
-        """What is unacknowledged reached nobody and will not be typed again."""
-        lost = self.outbox.refuse()
+    def settle(self, asked: Outbox, reason: str, *, known: bool) -> None:
+        """The program of that stream has ended; with `known`, how far the stream got is."""
+        self._report(self.ledger.settle(asked, reason, known=known))
         self.typed.set()
-        if lost:
-            kept = (self.status.refused + lost)[-4096:]
-            self.note(unacked=0, refused=kept, refusal=reason)
+
+    def _report(self, verdict: Verdict | None) -> None:
+        """Show what may be lost: it will not be typed again."""
+        self._count_unacked()
+        if verdict is None or not (verdict.refused or verdict.unread):
+            return
+        self._judged = self.clock()
+        refused = (self.status.refused + verdict.refused)[-_KEPT:]
+        unread = (self.status.unread + verdict.unread)[-_KEPT:]
+        self.note(refused=refused, unread=unread, refusal=verdict.reason)
 
     # ---- the one task that feeds
 
@@ -261,7 +285,7 @@ class Session:
         while True:
             await self.feed.ready.wait()
             while self.feed.items:
-                item = self.feed.items.popleft()
+                item = self.feed.take()
                 if isinstance(item, SnapshotFrame):
                     self._load(item.snapshot)
                     self.note(
@@ -270,13 +294,10 @@ class Session:
                         rows=self.screen.lines,
                     )
                 else:
-                    self.feed.size -= min(SLICE, len(item))
-                    self.stream.feed(item[:SLICE])
+                    self.stream.feed(item)
                     self.fed = self.clock()
                     if self.fed - self._loaded < _AMID:
                         self.unsure.set()
-                    if len(item) > SLICE:
-                        self.feed.items.appendleft(item[SLICE:])
                 if self.feed.size < CHUNK_WAIT:
                     self.feed.room.set()
                 self.tell()
@@ -288,11 +309,14 @@ class Session:
 
     def _load(self, snapshot: bytes) -> None:
         try:
-            self.lookback.load(self.stream, snapshot)
+            loaded = self.lookback.load(self.stream, snapshot)
         except BadSnapshot as error:
             self._poison = ProtocolError(f"the console helper sent {error}", op="console")
             return
         self._loaded = float("-inf") if self._healing else self.clock()
+        self.shown = (loaded.server, loaded.pid)
+        if not self._seen:
+            self.unsure.set()
 
     async def history(self, first: int) -> int:
         """See `ConsoleHandle.history`."""
@@ -309,9 +333,7 @@ class Session:
 
     async def room(self) -> None:
         """Wait until the emulator has caught up enough to read on."""
-        while self.feed.size >= CHUNK_WAIT:
-            self.feed.room.clear()
-            await self.feed.room.wait()
+        await self.feed.drained()
 
     # ---- requests
 
@@ -319,7 +341,10 @@ class Session:
         """One request with the session's deadline; measures the round trip when nothing is waited for."""
         began = self.clock()
         deadline = self.timing.deadline + wait + 2 * (self.status.rtt or 0.0)
-        frames = await helper.request(self.place, self.console, verb, *words, stdin=stdin, timeout=deadline)
+        if self.instead is not None:
+            frames = await self.instead(verb, words, stdin, deadline)
+        else:
+            frames = await helper.request(self.place, self.console, verb, *words, stdin=stdin, timeout=deadline)
         if not wait:
             self.measure(self.clock() - began)
         return frames
@@ -331,9 +356,8 @@ class Session:
 
     async def attach(self) -> None:
         """First contact, or contact again: a snapshot, the program's identity, our place in its input."""
-        client = self.outbox.client
-        frames = await self.ask("attach", client)
-        self.registered = client
+        outbox = self.outbox
+        frames = await self.ask("attach", outbox.client)
         for frame in frames:
             if (
                 isinstance(frame, SnapshotFrame)
@@ -341,15 +365,17 @@ class Session:
                 and frame.generation != self.position.generation
             ):
                 self.position = None  # whatever it was, the reply to attach is what holds now
-            if self.apply(frame) and not self.skipping:
+            if self.apply(frame, outbox, anew=True) and not self.skipping:
                 await self.resync()
+        outbox.program = self.program
 
     async def register(self) -> None:
         """Tell the worker's tmux our client id, and learn which program it will be bound to."""
-        client = self.outbox.client
-        for frame in await self.ask("hello", client):
-            self.apply(frame)
-        self.registered = client
+        outbox = self.outbox
+        for frame in await self.ask("hello", outbox.client):
+            if self.apply(frame, outbox, anew=True):
+                await self.resync()
+        outbox.program = self.program
 
     async def resize(self, columns: int, rows: int, *, force: bool = False) -> bool:
         """Size the console; False when the size is another typist's for now."""
@@ -366,14 +392,14 @@ class Session:
     async def drain(self, timeout: float) -> None:
         """Wait until everything typed was accepted or refused. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
-            while not self.outbox.idle:
+            while not self.ledger.idle:
                 self.changed.clear()
                 await self.changed.wait()
 
     def end(self, detail: str) -> None:
         """There is no such console any more."""
-        if not self.outbox.idle:
-            self.refuse("new-server")
+        for outbox in (*self.ledger.leaving, self.outbox):
+            self.settle(outbox, "new-server", known=False)
         self.set_link(Link.ENDED, detail)
 
     async def heal(self) -> None:

@@ -51,6 +51,7 @@ class FakeStatus:
     generation: int = 1
     refused: bytes = b""
     unread: bytes = b""
+    unread: bytes = b""
     refusal: str = ""
     exit_status: str = ""
 
