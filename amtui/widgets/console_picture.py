@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Final
 
+from rich.cells import get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
@@ -25,10 +26,11 @@ from amtui.model import plain
 from amtui.widgets import banner
 from amtui.widgets.backlog import Backlog
 from amtui.widgets.direct import Direct
+from amtui.widgets.foresight import Marks
 from amtui.widgets.frame_clock import FrameClock, clock_of
 from amtui.widgets.paint import DARK, LIGHT, Line, Palette, strip_of
+from amtui.widgets.predict import foreseen
 from amtui.widgets.seams import Handle
-from amtui.widgets.selection import Selection
 
 HOLD: Final = 0.15
 """Seconds for which a program may keep its unfinished frame from being shown."""
@@ -37,7 +39,6 @@ EAGER_FOR: Final = 2.0
 
 _CURSOR: Final = Style(reverse=True)
 _CURSOR_AWAY: Final = Style(underline=True)
-_SELECTED: Final = Style(bgcolor="#2b4f77", color="#ffffff")
 _DIM: Final = Style(dim=True)
 
 
@@ -56,6 +57,8 @@ class ConsolePicture(Widget):
 
     typing: reactive[bool] = reactive(False, init=False)
     """A person types into it: the cursor is theirs, and is never cropped away."""
+    looking: reactive[bool] = reactive(False, init=False)
+    """A person looks back in it with a cursor of their own."""
 
     def __init__(
         self,
@@ -77,7 +80,8 @@ class ConsolePicture(Widget):
         self._shown: list[tuple[Row | None, int | None]] = []
         self._left = 0
         self._cursor: Offset | None = None
-        self._selection = Selection()
+        self._marks: Marks = {}
+        """Cells foreseen for what was typed, shown instead of the grid's."""
         self._frames: FrameClock | None = None
         self._direct = Direct(self)
         self._held: float | None = None
@@ -105,7 +109,7 @@ class ConsolePicture(Widget):
             self._stop = None
         if before is not None and (handle is None or before.screen is not handle.screen):
             self._backlog.reset()
-            self._selection.clear()
+            self.forget_place()
         self.label = label
         self._transport = ""
         if handle is not None:
@@ -203,7 +207,11 @@ class ConsolePicture(Widget):
         if left != self._left:
             self._left = left
             dirty = set(range(height))
-        cursor = self._cursor_offset(width, height)
+        marks, caret = self._foresee(height)
+        if marks != self._marks:
+            dirty |= {y for y in {*marks, *self._marks} if marks.get(y) != self._marks.get(y)}
+            self._marks = marks
+        cursor = self._cursor_offset(width, height) if caret is None else caret - Offset(self._left, 0)
         if cursor != self._cursor:
             dirty |= {c.y for c in (cursor, self._cursor) if c is not None}
             self._cursor = cursor
@@ -215,6 +223,10 @@ class ConsolePicture(Widget):
                 self._frames = clock_of(self.app)
             if not self._direct.paint(sorted(dirty), self._frames.canvas):
                 self.refresh(*_regions(dirty, width))
+
+    def _foresee(self, height: int) -> tuple[Marks, Offset | None]:
+        """Cells to show over the grid, and the caret, for a view that is typed into."""
+        return {}, None
 
     def _forget(self, visible: list[Row | None]) -> None:
         """Rows that left the view give up their Strip: history must not grow by what was once on show."""
@@ -359,15 +371,24 @@ class ConsolePicture(Widget):
         row = self._shown[y][0] if self.handle is not None and y < len(self._shown) else None
         if row is None or self.handle is None:
             return Strip([Segment(" " * width, base)], width)
+        if marks := self._marks.get(y):
+            row = foreseen(row, marks)
         strip: Strip = strip_of(row, self.handle.screen.columns, palette, self._left, width)
-        if span := self._selection.on_row(self._backlog.number(self.handle.screen, y, height)):
-            strip = _styled(strip, span[0] - self._left, span[1] - self._left, _SELECTED)
+        for start, end, mark in self.marks(y):
+            strip = _styled(strip, start - self._left, end - self._left, mark)
         if self._dimmed:
             return strip.apply_style(_DIM)
         if self._cursor is not None and self._cursor.y == y:
-            mark = _CURSOR if self.typing or not self._live else _CURSOR_AWAY
+            mark = _CURSOR if self.typing or self.looking or not self._live else _CURSOR_AWAY
             strip = _styled(strip, self._cursor.x, self._cursor.x + 1, mark)
         return strip
+
+    def marks(self, y: int) -> Iterable[tuple[int, int, Style]]:
+        """Columns of a row of the view, from and up to, that are to look otherwise than the program drew them."""
+        return ()
+
+    def forget_place(self) -> None:
+        """Another console is looked at: what was selected or found in the one before is not in this one."""
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return container.width
@@ -416,6 +437,23 @@ def _styled(strip: Strip, start: int, end: int, style: Style) -> Strip:
     start, end = max(0, start), min(end, strip.cell_length)
     if start >= end:
         return strip
+    if not strip.text.isascii():
+        start, end = _whole(strip.text, start, end)
     before, marked, after = Segment.divide(strip._segments, (start, end, strip.cell_length))
     middle = [Segment(text, (base or Style()) + style, control) for text, base, control in marked]
     return Strip([*before, *middle, *after], strip.cell_length)
+
+
+def _whole(text: str, start: int, end: int) -> tuple[int, int]:
+    """The columns from `start` up to `end`, and the other halves of wide characters at both ends."""
+    x = 0
+    for char in text:
+        cells = get_character_cell_size(char)
+        if x < start < x + cells:
+            start = x
+        if x < end < x + cells:
+            end = x + cells
+        x += cells
+        if x >= end:
+            break
+    return start, end

@@ -1,0 +1,228 @@
+"""What reaches the terminal is what the consoles hold, whichever way it went: past the compositor or through it.
+
+The bytes for the terminal are read by our own emulator, and its cells compared with those of the consoles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+from rich.color import ColorSystem
+from textual._compositor import CompositorUpdate
+from textual.app import App, ComposeResult
+from textual.containers import Grid
+from textual.geometry import Offset
+from textual.screen import ModalScreen
+from textual.widgets import Static
+from ui_fake import NOW, FakeConsole, FakeHandle, FakeTypingHandle
+from ui_pilot import until
+
+from amtui.emulator import Screen, Stream
+from amtui.emulator.cells import BLINK, BOLD, DEFAULT, ITALIC, OVERLINE, REVERSE, STRIKE, Attr
+from amtui.widgets.console_view import ConsoleView
+from amtui.widgets.direct import Frame
+from amtui.widgets.frame_clock import clock_of
+from amtui.widgets.paint import DARK, Palette, RowLine, sgr, strip_of, style
+
+Cell = tuple[str, Any, Any, int, int]
+"""Character, two colours, flags, underline: what a person can tell apart."""
+
+
+class Terminal:
+    """The operator's terminal, as far as one can look at it."""
+
+    def __init__(self, columns: int, lines: int) -> None:
+        self.screen = Screen(columns=columns, lines=lines, history=10)
+        self.stream = Stream(self.screen)
+        self.frames = 0
+
+    def write(self, text: str) -> None:
+        self.stream.feed(text.encode())
+
+    def cell(self, x: int, y: int) -> Cell:
+        row = self.screen.row(y)
+        attr = row.attrs[x]
+        return row.chars[x], attr.fg, attr.bg, attr.flags, attr.underline
+
+
+class Wall(App[None]):
+    """Consoles side by side on a terminal; a curtain can be drawn over them."""
+
+    CSS = """
+    Grid { grid-size: 2; layer: base; }
+    Screen { layers: base above; }
+    #curtain { layer: above; display: none; width: 30; height: 5; offset: 6 3; background: red; }
+    #curtain.drawn { display: block; }
+    .bare, .bare:focus { border: none; }
+    """
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, consoles: list[FakeConsole]) -> None:
+        super().__init__()
+        self.fakes = consoles
+        self.views = [ConsoleView(link_clock=lambda: NOW) for _ in consoles]
+        self.terminal = Terminal(80, 40)
+        self.console._color_system = ColorSystem.TRUECOLOR
+        self.direct = 0
+
+    def compose(self) -> ComposeResult:
+        with Grid():
+            yield from self.views
+        yield Static("curtain", id="curtain")
+
+    def on_mount(self) -> None:
+        for number, (view, console) in enumerate(zip(self.views, self.fakes, strict=True)):
+            view.set_class(number % 2 == 1, "bare")
+            view.show(FakeTypingHandle(console) if number == 0 else FakeHandle(console), f"box{number}")
+
+    def _display(self, screen: Any, renderable: Any) -> None:
+        """As Textual does where there is a terminal."""
+        if isinstance(renderable, CompositorUpdate) and not self._batch_count:
+            self.direct += isinstance(renderable, Frame)
+            self.terminal.write(renderable.render_segments(self.console))
+
+
+def expected(view: ConsoleView, x: int, y: int, palette: Palette) -> Cell:
+    """What should stand in the content of `view` at (x, y)."""
+    assert view.handle is not None
+    row = view._shown[y][0] if y < len(view._shown) else None
+    at = x + view._left
+    char, attr = " ", DEFAULT
+    if row is not None and at < min(len(row), view.handle.screen.columns):
+        text = [(c, a) for run, a, cells in row.runs() for c, a in _cells(run, a, cells)]
+        char, attr = text[at]
+    rich = style(attr, palette)
+    flags = attr.flags & (BOLD | ITALIC | BLINK | STRIKE | OVERLINE)
+    under = 0 if not attr.underline else 2 if attr.underline == 2 else 1
+    if view._cursor is not None and view._cursor in (Offset(x, y), Offset(x - (char == ""), y)):
+        if view.typing:
+            flags |= REVERSE
+        else:
+            under = under or 1
+    assert rich.color is not None
+    assert rich.bgcolor is not None
+    return char, tuple(rich.color.get_truecolor()), tuple(rich.bgcolor.get_truecolor()), flags, under
+
+
+def _cells(text: str, attr: Attr, cells: int) -> list[tuple[str, Attr]]:
+    out: list[tuple[str, Attr]] = []
+    screen = Screen(columns=cells, lines=1, history=0)
+    Stream(screen).feed(text.encode())
+    out += [(char, attr) for char in screen.row(0).chars]
+    return out
+
+
+def differences(app: Wall) -> list[str]:
+    """Cells of the terminal that are not what the consoles hold."""
+    found = []
+    curtain = app.query_one("#curtain")
+    covered = curtain.region if curtain.has_class("drawn") else None
+    for view in app.views:
+        inside = view.content_region
+        dimmed = bool(view._dimmed)
+        for y in range(view.size.height):
+            if y == 0 and view._banner:
+                continue
+            for x in range(view.size.width):
+                where = Offset(inside.x + x, inside.y + y)
+                if covered is not None and covered.contains_point(where):
+                    continue
+                now, want = app.terminal.cell(*where), expected(view, x, y, view.palette)
+                if (now[0], now[1:]) != (want[0], now[1:] if dimmed else want[1:]):
+                    found.append(f"{view.label} ({x},{y}): {now} instead of {want}")
+    return found
+
+
+PIECES = [
+    b"text", b"working\xe2\x80\xa6", b"\r\n", b"\r\n\r\n", "漢字".encode(), "│└─".encode(), "⠋⠙".encode(), b"\t", b"\r", b"\x1b[K",
+    b"\x1b[1;31m", b"\x1b[0m", b"\x1b[38;2;1;2;3m", b"\x1b[48;5;60m", b"\x1b[7m", b"\x1b[2m", b"\x1b[4m", b"\x1b[21m",
+    b"\x1b[3;9m", b"\x1b[8m", b"\x1b[53m", b"\x1b[H", b"\x1b[2J", b"\x1b[5;9H", b"\x1b[2L", b"\x1b[M", b"\x1b[3P", b"\x1b[4@",
+    b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[?25l", b"\x1b[?25h", b"\x1b[2A", b"\x1b[9C", b"\x1b[2;6r", b"\x1b[r", b"\x1b[?2026h",
+    b"\x1b[?2026l",
+]  # fmt: skip
+
+
+class Another(ModalScreen[None]):
+    """Something over everything, for a while."""
+
+    def compose(self) -> ComposeResult:
+        yield Static("another")
+
+
+async def settled(pilot: Any, app: Wall) -> None:
+    """Wait until the terminal shows what the consoles hold: no frame is due, and every cell is right."""
+    clock = clock_of(app)
+
+    def quiet() -> bool:
+        return not (clock.common._wanted or clock.eager._wanted or app.screen._dirty_widgets)
+
+    await until(pilot, quiet)
+    for _ in range(200):
+        if not differences(app):
+            return
+        await pilot.pause(0.02)
+    raise AssertionError("\n".join(differences(app)[:12]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_the_terminal_shows_what_the_consoles_hold(seed: int) -> None:
+    rng = random.Random(seed)
+    consoles = [FakeConsole(b"", columns, lines) for columns, lines in ((38, 18), (40, 20), (50, 25), (20, 8))]
+    app = Wall(consoles)
+
+    async def act() -> str:
+        what = rng.choices(
+            ["feed", "flush", "resize", "theme", "scroll", "stale", "curtain", "modal", "shot", "type", "remote"],
+            [40, 20, 2, 2, 6, 2, 4, 2, 4, 3, 2],
+        )[0]
+        number = rng.randrange(4)
+        view, console = app.views[number], consoles[number]
+        if what == "feed":
+            for _ in range(rng.randrange(1, 5)):
+                rng.choice(consoles).feed(b"".join(rng.choices(PIECES, k=rng.randrange(1, 12))))
+                if rng.random() < 0.3:
+                    rng.choice(app.views)._flush()
+        elif what == "flush":
+            view._flush()
+        elif what == "resize":
+            width, height = rng.randrange(60, 90), rng.randrange(30, 44)
+            app.terminal.screen.resize(height, width)
+            await pilot.resize_terminal(width, height)
+        elif what == "theme":
+            app.theme = rng.choice(["textual-dark", "textual-light"])
+        elif what == "scroll":
+            view._scroll(rng.choice([-5, 3, 40, -(10**6)]))
+        elif what == "stale":
+            console.status.link = rng.choice(["live", "stale"])
+            console.changed()
+        elif what == "curtain":
+            app.query_one("#curtain").toggle_class("drawn")
+        elif what == "modal":
+            await app.push_screen(Another())
+            consoles[number].feed(b"behind\r\n")
+            await pilot.pause(0.05)
+            await app.pop_screen()
+        elif what == "shot":
+            consoles[number].stream.feed(b"not told yet")
+            app.screen._compositor.render_strips()
+        elif what == "type":
+            app.views[0].focus()
+            await pilot.pause()
+            app.views[0].typing = not app.views[0].typing
+        else:
+            console.screen.resize(rng.randrange(5, 25), rng.randrange(10, 60))
+            console.changed()
+        return what
+
+    async with app.run_test(size=(80, 40)) as pilot:
+        await pilot.pause()
+        for _ in range(60):
+            for _ in range(rng.randrange(1, 6)):
+                await act()
+            for console in consoles:
+                console.feed(b"\x1b[?2026l")
+            await settled(pilot, app)
+        assert app.direct > 30, "hardly anything went past the compositor"
