@@ -82,6 +82,13 @@ class Context:
         return self.estate.config
 
     @property
+    def predict(self) -> Literal["auto", "on", "off"]:
+        """Whether a console shows what keys will do before its host has answered (`console.predict`)."""
+        from amtui.console.config import ConsoleConfig
+
+        return self.config.section("console", ConsoleConfig).predict
+
+    @property
     def paths(self) -> Paths:
         """Where configuration, state and cache live."""
         return self.estate.paths

@@ -85,6 +85,7 @@ class WorkerScreen(ConsoleSwitch):
 
     def body(self) -> Iterable[Widget]:
         self.view = ConsoleView(link_clock=self.desk.link_clock, id="console")
+        self.view.predict(self.desk.ctx.predict)
         self.facts = FactsPane(id="facts")
         self.line = FactsLine()
         self.strip = ConsoleStrip()

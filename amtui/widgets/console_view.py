@@ -19,7 +19,9 @@ from textual.reactive import reactive
 from amtui.emulator import keys as key_codes
 from amtui.emulator import mouse as mouse_codes
 from amtui.widgets.console_picture import ConsolePicture
+from amtui.widgets.foresight import Foresight, Marks
 from amtui.widgets.keyboard import key_of
+from amtui.widgets.predict import Mode
 from amtui.widgets.seams import Handle, Typing
 
 PREFIX: Final = "ctrl+right_square_bracket"
@@ -52,10 +54,11 @@ class ConsoleView(ConsolePicture, can_focus=True):
 
     prefixed: reactive[bool] = reactive(False, init=False)
     _size_timer: asyncio.TimerHandle | None = None
-    _fetching = False
     _told_focus = False
     _dragging: frozenset[int] = frozenset()
     """Mouse buttons that went down over the program and are still held: it learns where they are released."""
+    _fetching = False
+    _foresight: Foresight | None = None
 
     @dataclass
     class TypingChanged(Message):
@@ -92,8 +95,37 @@ class ConsoleView(ConsolePicture, can_focus=True):
     def on_unmount(self) -> None:
         if self._size_timer is not None:
             self._size_timer.cancel()
+        if self._foresight is not None:
+            self._foresight.forget()
 
     # ---- typing
+
+    def predict(self, mode: Mode) -> None:
+        """Show what keys will do before the worker has answered: over slow links, always, or never."""
+        if self._foresight is not None:
+            self._foresight.forget()
+        self._foresight = Foresight(self._beat, mode)
+
+    def show(self, handle: Handle | None, label: str = "") -> Handle | None:
+        if self._foresight is not None:
+            self._foresight.forget()
+        return super().show(handle, label)
+
+    def _send(self, handle: Typing, data: bytes, *, control: bool, paste: bool = False) -> None:
+        """Everything for the program goes this way; what it will do to the screen is shown at once."""
+        if self._foresight is None:
+            handle.paste(data) if paste else handle.type(data, control=control)
+            return
+        due = self._echo_due
+        self._foresight.send(handle, data, control=control, paste=paste)
+        if self.is_attached:
+            self._beat()
+        self._echo_due = due
+
+    def _foresee(self, height: int) -> tuple[Marks, Offset | None]:
+        if self._foresight is None or self.handle is None or not self.typing:
+            return {}, None
+        return self._foresight.look(self.handle, self._backlog, height)
 
     @property
     def can_type(self) -> bool:
@@ -106,9 +138,11 @@ class ConsoleView(ConsolePicture, can_focus=True):
         if typing:
             self._backlog.follow()
             self._plan_resize()
-        self._tell_focus(typing)
         else:
             self._drop(self._dragging)
+        self._tell_focus(typing)
+        if self._foresight is not None:
+            self._foresight.forget()
         self._flush()
         self.refresh()
         self.post_message(self.TypingChanged(self, typing))
@@ -117,9 +151,9 @@ class ConsoleView(ConsolePicture, can_focus=True):
         """A program that asked for focus reports (?1004) learns when a person begins and ends to type into it."""
         handle = self._typing_handle()
         if handle is not None and handle.screen.modes.focus and focused != self._told_focus:
-            handle.type(b"\x1b[I" if focused else b"\x1b[O", control=True)
-
+            self._send(handle, b"\x1b[I" if focused else b"\x1b[O", control=True)
         self._told_focus = focused
+
     def watch_prefixed(self, waiting: bool) -> None:
         self.post_message(self.PrefixChanged(self, waiting))
 
@@ -127,13 +161,13 @@ class ConsoleView(ConsolePicture, can_focus=True):
         # The terminal losing focus is not the person leaving the console.
         if self.app.app_focus and self.app.screen is self.screen:
             self.typing = False
-
         elif self.typing and not self.app.app_focus:
             self._tell_focus(False)
 
     def on_focus(self) -> None:
         if self.typing:
             self._tell_focus(True)
+
     async def on_key(self, event: events.Key) -> None:
         if not self.typing:
             return
@@ -189,7 +223,7 @@ class ConsoleView(ConsolePicture, can_focus=True):
             self.action_scroll_end()
         self._echo_due = True
         self._last_key = asyncio.get_running_loop().time()
-        handle.type(data, control=key_codes.is_control(key, data))
+        self._send(handle, data, control=key_codes.is_control(key, data))
         if key == "ctrl+c":
             self.post_message(self.Note(self, "ctrl+c sent to agent · ^] esc leaves"))
 
@@ -204,7 +238,7 @@ class ConsoleView(ConsolePicture, can_focus=True):
         event.prevent_default()
         self._echo_due = True
         self._last_key = asyncio.get_running_loop().time()
-        handle.paste(mouse_codes.paste_bytes(event.text))
+        self._send(handle, mouse_codes.paste_bytes(event.text), control=False, paste=True)
 
     # ---- size
 
@@ -303,15 +337,15 @@ class ConsoleView(ConsolePicture, can_focus=True):
             kind, button, cell.x, cell.y, held, screen.modes, alternate=screen.alternate
         )
         if data:
-            handle.type(data, control=True)
+            self._send(handle, data, control=True)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         if self._wants_mouse(event):
             self._send_mouse("down", event, event.button)
-        elif event.button == 1 and self.handle is not None and (at := event.get_content_offset(self)):
             if event.button and self._cell(event) is not None:
                 self._dragging |= {event.button}
                 self.capture_mouse()
+        elif event.button == 1 and self.handle is not None and (at := event.get_content_offset(self)):
             self._selection.start(
                 self._backlog.number(self.handle.screen, at.y, self.size.height), at.x + self._left
             )
@@ -332,8 +366,8 @@ class ConsoleView(ConsolePicture, can_focus=True):
     def on_mouse_up(self, event: events.MouseUp) -> None:
         if self._dragging or self._wants_mouse(event):
             self._send_mouse("up", event, event.button)
-        elif self._selection.dragging:
             self._drop({event.button})
+        elif self._selection.dragging:
             self.release_mouse()
             self._selection.stop()
             if self.handle is not None and (
@@ -343,7 +377,6 @@ class ConsoleView(ConsolePicture, can_focus=True):
                 self.post_message(self.Note(self, f"copied {len(text)} characters"))
             self.refresh()
 
-    def _wheel(self, event: events.MouseEvent, kind: str) -> None:
     def _drop(self, buttons: Iterable[int]) -> None:
         """These are no longer held over the program."""
         if self._dragging:
@@ -351,6 +384,7 @@ class ConsoleView(ConsolePicture, can_focus=True):
             if not self._dragging:
                 self.release_mouse()
 
+    def _wheel(self, event: events.MouseEvent, kind: str) -> None:
         event.stop()
         full = self.handle is not None and self.handle.screen.alternate
         if self._wants_mouse(event) or (full and self.typing and self.can_type and not event.shift):

@@ -460,6 +460,8 @@ def foreseen(row: Row, marks: Sequence[Mark]) -> Row:
     copy = Row(list(row.chars), list(row.attrs))
     copy.wide = row.wide
     for x, char, attr, unsure in marks:
+        if x >= len(copy.chars):
+            continue
         copy.chars[x] = char
         copy.attrs[x] = attr._replace(underline=1) if unsure else attr
         copy.wide = copy.wide or not char.isascii()

@@ -51,7 +51,6 @@ class FakeStatus:
     generation: int = 1
     refused: bytes = b""
     unread: bytes = b""
-    unread: bytes = b""
     refusal: str = ""
     exit_status: str = ""
 
@@ -209,6 +208,7 @@ class FakeContext:
     crash_dir: Path
     consoles: dict[str, FakeConsole] = field(default_factory=dict)
     read_only: bool = False
+    predict: str = "auto"
     config: FakeConfig = field(default_factory=FakeConfig)
     ask: Any = None
     logs: dict[str, list[str]] = field(default_factory=dict)
