@@ -83,6 +83,11 @@ class Search:
             and self._high >= self._boundary()
         )
 
+    @property
+    def read_from(self) -> int:
+        """All rows from this one on have been read."""
+        return self._low if self._seen >= 0 else lines.end(self.screen)
+
     def on_rows(self, start: int, stop: int) -> Iterator[tuple[Stretch, Hit]]:
         """Cells of hits in the rows from `start` up to `stop`."""
         hits = self.hits

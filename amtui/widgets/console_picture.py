@@ -374,16 +374,16 @@ class ConsolePicture(Widget):
         if marks := self._marks.get(y):
             row = foreseen(row, marks)
         strip: Strip = strip_of(row, self.handle.screen.columns, palette, self._left, width)
-        for start, end, mark in self.marks(y):
-            strip = _styled(strip, start - self._left, end - self._left, mark)
+        for start, end, highlight in self.highlights(y):
+            strip = _styled(strip, start - self._left, end - self._left, highlight)
         if self._dimmed:
-            return strip.apply_style(_DIM)
-        if self._cursor is not None and self._cursor.y == y:
+            strip = strip.apply_style(_DIM)
+        if self._cursor is not None and self._cursor.y == y and (self.looking or not self._dimmed):
             mark = _CURSOR if self.typing or self.looking or not self._live else _CURSOR_AWAY
             strip = _styled(strip, self._cursor.x, self._cursor.x + 1, mark)
         return strip
 
-    def marks(self, y: int) -> Iterable[tuple[int, int, Style]]:
+    def highlights(self, y: int) -> Iterable[tuple[int, int, Style]]:
         """Columns of a row of the view, from and up to, that are to look otherwise than the program drew them."""
         return ()
 

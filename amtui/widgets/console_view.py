@@ -7,7 +7,6 @@ the remote's, except the prefix and F12.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +17,8 @@ from textual.reactive import reactive
 
 from amtui.emulator import keys as key_codes
 from amtui.emulator import mouse as mouse_codes
-from amtui.widgets.console_picture import ConsolePicture
+from amtui.emulator.links import Link
+from amtui.widgets.console_mouse import ConsoleMouse
 from amtui.widgets.foresight import Foresight, Marks
 from amtui.widgets.keyboard import key_of
 from amtui.widgets.predict import Mode
@@ -42,7 +42,7 @@ PREFIX_COMMANDS: Final = {
 """After the prefix: key → (as shown, command, label)."""
 
 
-class ConsoleView(ConsolePicture, can_focus=True):
+class ConsoleView(ConsoleMouse, can_focus=True):
     """One console, viewed or typed into."""
 
     DEFAULT_CSS = """
@@ -55,8 +55,6 @@ class ConsoleView(ConsolePicture, can_focus=True):
     prefixed: reactive[bool] = reactive(False, init=False)
     _size_timer: asyncio.TimerHandle | None = None
     _told_focus = False
-    _dragging: frozenset[int] = frozenset()
-    """Mouse buttons that went down over the program and are still held: it learns where they are released."""
     _fetching = False
     _foresight: Foresight | None = None
 
@@ -91,6 +89,26 @@ class ConsoleView(ConsolePicture, can_focus=True):
 
         view: ConsoleView
         text: str
+
+    @dataclass
+    class Looked(Message):
+        """Scroll mode began, ended, or has something else to tell."""
+
+        view: ConsoleView
+
+    @dataclass
+    class SearchAsked(Message):
+        """A person wants to type what to search for; `direction` is 1 for down, -1 for up."""
+
+        view: ConsoleView
+        direction: int
+
+    @dataclass
+    class LinkChosen(Message):
+        """A person wants to open one of these links, by a key or a click of their own."""
+
+        view: ConsoleView
+        links: list[Link]
 
     def on_unmount(self) -> None:
         if self._size_timer is not None:
@@ -127,11 +145,6 @@ class ConsoleView(ConsolePicture, can_focus=True):
             return {}, None
         return self._foresight.look(self.handle, self._backlog, height)
 
-    @property
-    def can_type(self) -> bool:
-        """True when the handle was opened with authority to type."""
-        return self._live and hasattr(self.handle, "type")
-
     def watch_typing(self, typing: bool) -> None:
         self.set_class(typing, "typing")
         self.prefixed = False
@@ -139,7 +152,7 @@ class ConsoleView(ConsolePicture, can_focus=True):
             self._backlog.follow()
             self._plan_resize()
         else:
-            self._drop(self._dragging)
+            self._drop(self._buttons)
         self._tell_focus(typing)
         if self._foresight is not None:
             self._foresight.forget()
@@ -206,7 +219,7 @@ class ConsoleView(ConsolePicture, can_focus=True):
             self.typing = False
         elif found[1] == "scroll":
             self.typing = False
-            self.action_scroll_back(1)
+            self._look(back_to_typing=True)
         else:
             self.post_message(self.Command(self, found[1]))
 
@@ -215,7 +228,9 @@ class ConsoleView(ConsolePicture, can_focus=True):
         if handle is None:
             return
         modes = handle.screen.modes
-        data = key_codes.encode(key, character, modes) if pressed is None else key_codes.bytes_of(pressed, modes)
+        data = (
+            key_codes.encode(key, character, modes) if pressed is None else key_codes.bytes_of(pressed, modes)
+        )
         if data is None:
             self.post_message(self.Note(self, f"{key} has no terminal code; nothing was sent"))
             return
@@ -226,9 +241,6 @@ class ConsoleView(ConsolePicture, can_focus=True):
         self._send(handle, data, control=key_codes.is_control(key, data))
         if key == "ctrl+c":
             self.post_message(self.Note(self, "ctrl+c sent to agent · ^] esc leaves"))
-
-    def _typing_handle(self) -> Typing | None:
-        return self.handle if self.can_type else None  # type: ignore[return-value]  # can_type proved it
 
     def on_paste(self, event: events.Paste) -> None:
         handle = self._typing_handle()
@@ -276,7 +288,22 @@ class ConsoleView(ConsolePicture, can_focus=True):
         except Exception as error:  # the link's own banner says why; the console stays cropped
             self.post_message(self.Note(self, f"not resized: {error}"))
 
-    # ---- older rows
+    # ---- looking back
+
+    def note(self, text: str) -> None:
+        self.post_message(self.Note(self, text))
+
+    def look_changed(self) -> None:
+        self.post_message(self.Looked(self))
+
+    def ask_search(self) -> None:
+        self.post_message(self.SearchAsked(self, self._direction))
+
+    def wants_typing(self) -> None:
+        self.post_message(self.Command(self, "type"))
+
+    def choose_link(self, found: list[Link]) -> None:
+        self.post_message(self.LinkChosen(self, found))
 
     def _look_further(self) -> None:
         """Ask the worker's tmux for rows older than ours; one question at a time, the last wish counts."""
@@ -300,106 +327,3 @@ class ConsoleView(ConsolePicture, can_focus=True):
             if handle is self.handle and self.is_attached:
                 self._backlog.settle(handle.screen)
                 self._flush()
-
-    # ---- mouse
-
-    def _wants_mouse(self, event: events.MouseEvent) -> bool:
-        """Only a program that asked, only in type mode, and never with shift, which means "select here"."""
-        return (
-            self.typing
-            and self.can_type
-            and not event.shift
-            and bool(self.handle and self.handle.screen.modes.mouse)
-        )
-
-    def _cell(self, event: events.MouseEvent) -> Offset | None:
-        """The remote cell under the mouse, from 0; None outside the grid, but a drag stays at its edge."""
-        offset = event.get_content_offset(self)
-        if self.handle is None or (offset is None and not self._dragging):
-            return None
-        screen, (width, height) = self.handle.screen, self.size
-        if offset is None or self._dragging:
-            right, bottom = min(width, screen.columns - self._left), min(height, screen.lines)
-            offset = event.get_content_offset_capture(self).clamp(right, bottom)
-        y = self._backlog.grid_row(screen, offset.y, height)
-        x = offset.x + self._left
-        return Offset(x, y) if y is not None and x < screen.columns else None
-
-    def _send_mouse(self, kind: str, event: events.MouseEvent, button: int = 0) -> None:
-        handle, cell = self._typing_handle(), self._cell(event)
-        if handle is None or cell is None:
-            return
-        held = [
-            name for name, on in (("shift", event.shift), ("alt", event.meta), ("ctrl", event.ctrl)) if on
-        ]
-        screen = handle.screen
-        data = mouse_codes.encode(
-            kind, button, cell.x, cell.y, held, screen.modes, alternate=screen.alternate
-        )
-        if data:
-            self._send(handle, data, control=True)
-
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        if self._wants_mouse(event):
-            self._send_mouse("down", event, event.button)
-            if event.button and self._cell(event) is not None:
-                self._dragging |= {event.button}
-                self.capture_mouse()
-        elif event.button == 1 and self.handle is not None and (at := event.get_content_offset(self)):
-            self._selection.start(
-                self._backlog.number(self.handle.screen, at.y, self.size.height), at.x + self._left
-            )
-            self.capture_mouse()
-            self.refresh()
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        if self._dragging or self._wants_mouse(event):
-            self._send_mouse("move", event, event.button)
-        elif self._selection.dragging and self.handle is not None:
-            at = event.get_content_offset_capture(self)
-            y = max(0, min(at.y, self.size.height - 1))
-            self._selection.drag(
-                self._backlog.number(self.handle.screen, y, self.size.height), at.x + self._left
-            )
-            self.refresh()
-
-    def on_mouse_up(self, event: events.MouseUp) -> None:
-        if self._dragging or self._wants_mouse(event):
-            self._send_mouse("up", event, event.button)
-            self._drop({event.button})
-        elif self._selection.dragging:
-            self.release_mouse()
-            self._selection.stop()
-            if self.handle is not None and (
-                text := self._selection.text(self._backlog.rows(self.handle.screen))
-            ):
-                self.app.copy_to_clipboard(text)
-                self.post_message(self.Note(self, f"copied {len(text)} characters"))
-            self.refresh()
-
-    def _drop(self, buttons: Iterable[int]) -> None:
-        """These are no longer held over the program."""
-        if self._dragging:
-            self._dragging -= set(buttons)
-            if not self._dragging:
-                self.release_mouse()
-
-    def _wheel(self, event: events.MouseEvent, kind: str) -> None:
-        event.stop()
-        full = self.handle is not None and self.handle.screen.alternate
-        if self._wants_mouse(event) or (full and self.typing and self.can_type and not event.shift):
-            self._send_mouse(kind, event)
-        elif kind in ("scroll_up", "scroll_down"):
-            self._scroll(3 if kind == "scroll_up" else -3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self._wheel(event, "scroll_up")
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self._wheel(event, "scroll_down")
-
-    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
-        self._wheel(event, "scroll_left")
-
-    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
-        self._wheel(event, "scroll_right")

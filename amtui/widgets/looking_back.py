@@ -1,0 +1,567 @@
+"""Looking back through a console: scroll mode with its own cursor, search, selection, copy and links.
+
+In scroll mode the picture stands still while output goes on below it. Everything is named by absolute row, so a hit,
+a selection and the cursor stay on their text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Final, NamedTuple
+
+from rich.style import Style
+from textual.binding import Binding, BindingType
+from textual.geometry import Offset
+
+from amtui.emulator import Screen, lines, selection
+from amtui.emulator.lines import Place
+from amtui.emulator.links import Link, link_at, links
+from amtui.emulator.pattern import Pattern, PatternError
+from amtui.emulator.search import Hit, Search
+from amtui.emulator.selection import LIMIT, Selection, Unit
+from amtui.model import plain
+from amtui.widgets.console_picture import ConsolePicture
+
+SLICE: Final = 0.006
+"""Seconds of searching at a time."""
+PAUSE: Final = 0.004
+"""Seconds for everything else between two slices."""
+
+_SELECTED: Final = Style(bgcolor="#2b4f77", color="#ffffff")
+_HIT: Final = Style(bgcolor="#6b4e00", color="#ffffff")
+_CURRENT: Final = Style(bgcolor="#E69F00", color="#121212", bold=True)
+_PLAIN_SELECTED: Final = Style(reverse=True)
+_PLAIN_HIT: Final = Style(underline=True, bold=True)
+_PLAIN_CURRENT: Final = Style(reverse=True, bold=True, underline=True)
+"""The same three where there is no colour."""
+
+Way = Callable[[Screen, Place], Place]
+_WAYS: Final[dict[str, Way]] = {
+    "left": selection.left,
+    "right": selection.right,
+    "word": selection.next_word,
+    "word_back": selection.previous_word,
+    "word_end": selection.word_end,
+    "begin": selection.line_begin,
+    "text": selection.text_begin,
+    "finish": selection.line_finish,
+}
+
+
+class Look(NamedTuple):
+    """What the position line tells."""
+
+    row: int
+    """The cursor's row, counted from 1 at the oldest row held."""
+    rows: int
+    new: int
+    """Rows that came below since scroll mode began or last saw the newest."""
+    query: str
+    regex: bool
+    hit: int
+    """Which hit the cursor is on, from 1; 0 for none."""
+    hits: int
+    more: bool
+    """There may be more hits than these: still reading, or too many."""
+    reading: bool
+    error: str
+    selecting: str
+    """What is being selected by: empty, cell, word or line."""
+
+
+class LookingBack(ConsolePicture):
+    """A picture of a console that can be looked back through."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("v", "look", "Scroll", id="console.look"),
+        Binding("slash", "look_search(1)", "Search", id="console.search"),
+        Binding("question_mark", "look_search(-1)", "Search back", id="console.search_back"),
+        Binding("n", "look_hit(1)", "Next", id="console.next_hit"),
+        Binding("N", "look_hit(-1)", "Previous", id="console.previous_hit"),
+        Binding("v,space", "look_select('cell')", "Select", id="console.select"),
+        Binding("V", "look_select('line')", "Lines", id="console.select_lines"),
+        Binding("y,enter", "look_copy", "Copy", id="console.copy"),
+        Binding("o", "look_link", "Link", id="console.link"),
+        Binding("q", "look_leave", "Leave", id="console.leave"),
+        Binding("escape", "look_escape", "Leave", show=False, id="console.escape"),
+        Binding("up,k", "look_rows(-1)", "Up", show=False, id="console.up"),
+        Binding("down,j", "look_rows(1)", "Down", show=False, id="console.down"),
+        Binding("left,h", "look_way('left')", "Left", show=False, id="console.left"),
+        Binding("right,l", "look_way('right')", "Right", show=False, id="console.right"),
+        Binding("w", "look_way('word')", "Next word", show=False, id="console.word"),
+        Binding("b", "look_way('word_back')", "Word back", show=False, id="console.word_back"),
+        Binding("e", "look_way('word_end')", "End of word", show=False, id="console.word_end"),
+        Binding("0", "look_way('begin')", "Begin of line", show=False, id="console.line_begin"),
+        Binding(
+            "circumflex_accent", "look_way('text')", "Begin of text", show=False, id="console.text_begin"
+        ),
+        Binding("dollar_sign", "look_way('finish')", "End of line", show=False, id="console.line_end"),
+        Binding("home,g", "look_oldest", "Oldest", show=False, id="console.oldest"),
+        Binding("end,G", "look_newest", "Newest", show=False, id="console.newest"),
+        Binding("ctrl+u", "look_half(1)", "Half a page up", show=False, id="console.half_up"),
+        Binding("ctrl+d", "look_half(-1)", "Half a page down", show=False, id="console.half_down"),
+    ]
+
+    _search: Search | None = None
+    _searching: asyncio.TimerHandle | None = None
+    _said_look: Look | None = None
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self._selection = Selection()
+        self._place = Place(0, 0)
+        self._column = 0
+        """The column that moving up and down keeps to."""
+        self._stay_at = 0
+        """The row of the view that the cursor keeps to while the picture is scrolled."""
+        self._light = False
+        """Scroll mode began by paging, so that paging back to the end leaves it."""
+        self._back_to_typing = False
+        self._direction = 1
+        self._error = ""
+        self._current: Hit | None = None
+        self._origin: Place | None = None
+        """Where the search that is being typed began."""
+        self._jump = 0
+        """The direction in which a hit is still being looked for."""
+        self._newest = 0
+        """Number after the newest row seen."""
+        self._alternate = False
+        self._marked: dict[int, list[tuple[int, int, Hit]]] = {}
+        """Cells of hits on show by row."""
+
+    # ---- said by the view
+
+    def note(self, text: str) -> None:
+        """One line for the status line."""
+
+    def look_changed(self) -> None:
+        """The position line has something else to tell."""
+
+    def wants_typing(self) -> None:
+        """Scroll mode is over and the person was typing before."""
+
+    def choose_link(self, found: list[Link]) -> None:
+        """A person wants to open one of these."""
+
+    # ---- scroll mode
+
+    def forget_place(self) -> None:
+        self._selection.clear()
+        self._search, self._current, self._marked = None, None, {}
+        self.looking = False
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "look":
+            return self._live and self.handle is not None and not self.looking and not self.typing
+        if action == "look_search" and parameters == (1,):
+            return self._live and self.handle is not None and not self.typing
+        if action == "look_hit":
+            return self.looking and self._search is not None
+        if action.startswith("look_"):
+            return self.looking
+        return super().check_action(action, parameters)
+
+    def action_look(self) -> None:
+        self._look()
+
+    def _look(self, *, light: bool = False, back_to_typing: bool = False) -> None:
+        """Scroll mode begins: the picture stands still, the cursor is where the program's is."""
+        if self.handle is None or self.looking:
+            return
+        screen, height = self.handle.screen, self.size.height
+        self._light, self._back_to_typing = light, back_to_typing
+        self._backlog.hold(screen, height)
+        top = self._backlog.top(screen, height)
+        cursor = Place(lines.base(screen) + screen.cursor.y, min(screen.cursor.x, screen.columns - 1))
+        row = min(max(cursor.row, top), top + height - 1, self._last_row())
+        self._place = lines.whole(screen, Place(row, cursor.column if row == cursor.row else 0))
+        self._column = self._place.column
+        self._newest = self._used_end()
+        self._alternate = screen.alternate
+        self.looking = True
+
+    def watch_looking(self, looking: bool) -> None:
+        self.set_class(looking, "looking")
+        if not looking:
+            self._backlog.follow()
+            self._selection.clear()
+            self._stop_search()
+        self.refresh_bindings()
+        self._flush()
+        self.refresh()
+        self._tell_look()
+
+    def action_look_leave(self) -> None:
+        again, self._back_to_typing = self._back_to_typing, False
+        self.looking = False
+        if again:
+            self.wants_typing()
+
+    def action_look_escape(self) -> None:
+        if self._selection.begun:
+            self._selection.clear()
+            self._marks_changed()
+        else:
+            self.action_look_leave()
+
+    def _used_end(self) -> int:
+        """Number after the newest row that holds something."""
+        assert self.handle is not None
+        screen = self.handle.screen
+        y = screen.lines - 1
+        while y > screen.cursor.y and not "".join(screen.row(y).shown).strip():
+            y -= 1
+        return lines.base(screen) + y + 1
+
+    def _last_row(self) -> int:
+        """The row that the cursor may not pass."""
+        assert self.handle is not None
+        screen = self.handle.screen
+        return lines.end(screen) - 1 if screen.alternate else self._used_end() - 1
+
+    @property
+    def look(self) -> Look | None:
+        """What to tell of the place looked at; None outside of scroll mode."""
+        if self.handle is None or not self.looking:
+            return None
+        screen, search = self.handle.screen, self._search
+        first, end = lines.first(screen), self._used_end()
+        at = search.number(self._current) if search is not None and self._current is not None else 0
+        return Look(
+            row=self._place.row - first + 1,
+            rows=end - first,
+            new=0 if screen.alternate else max(0, end - self._newest),
+            query=search.pattern.text if search is not None else "",
+            regex=search is not None and search.pattern.regex,
+            hit=at,
+            hits=len(search.hits) if search is not None else 0,
+            more=search is not None and (search.capped or not search.done),
+            reading=search is not None and not search.done,
+            error=self._error,
+            selecting=self._selection.unit if self._selection.begun else "",
+        )
+
+    def _tell_look(self) -> None:
+        now = self.look
+        if now != self._said_look:
+            self._said_look = now
+            self.look_changed()
+
+    # ---- frames
+
+    def _update(self) -> None:
+        handle = self.handle
+        if handle is not None:
+            if handle.screen.alternate != self._alternate:
+                self._alternate = handle.screen.alternate
+                self._other_screen()
+            if self.looking:
+                self._look_on()
+        super()._update()
+        if self.looking:
+            self._tell_look()
+
+    def _other_screen(self) -> None:
+        """A program took the whole screen, or gave it back: rows are numbered otherwise now."""
+        self._selection.clear()
+        self._backlog.follow()
+        if self.looking:
+            self._back_to_typing = False
+            self.looking = False
+            self.note("the program changed the screen · scroll mode is over")
+
+    def _look_on(self) -> None:
+        """Before a frame in scroll mode: hits of what came, and the cursor on a row that is held."""
+        assert self.handle is not None
+        screen, height = self.handle.screen, self.size.height
+        top = self._backlog.top(screen, height)
+        if not top <= self._place.row < top + height or self._place.row < lines.first(screen):
+            row = max(lines.first(screen), min(top + self._stay_at, self._last_row()))
+            self._place = lines.whole(screen, Place(row, self._column))
+        if top + height >= self._used_end():
+            self._newest = max(self._newest, self._used_end())
+        self._search_on()
+
+    def _cursor_offset(self, width: int, height: int) -> Offset | None:
+        if not self.looking or self.handle is None:
+            return super()._cursor_offset(width, height)
+        y = self._place.row - self._backlog.top(self.handle.screen, height)
+        x = self._place.column - self._left
+        return Offset(x, y) if 0 <= x < width and 0 <= y < height else None
+
+    def _columns_left(self, width: int) -> int:
+        if not self.looking or self.handle is None:
+            return super()._columns_left(width)
+        left, column = self._left, self._place.column
+        return max(0, min(left, column), column - width + 1)
+
+    def highlights(self, y: int) -> Iterable[tuple[int, int, Style]]:
+        if self.handle is None or (self._selection.empty and not self._marked):
+            return
+        screen = self.handle.screen
+        number = self._backlog.number(screen, y, self.size.height)
+        bare = self.app.no_color
+        for start, end, hit in self._marked.get(number, ()):
+            here = self._current is not None and hit.start == self._current.start
+            if here:
+                yield start, end, _PLAIN_CURRENT if bare else _CURRENT
+            else:
+                yield start, end, _PLAIN_HIT if bare else _HIT
+        if stretch := self._selection.on_row(screen, number):
+            yield stretch.start, stretch.end, _PLAIN_SELECTED if bare else _SELECTED
+
+    def _marks_changed(self) -> None:
+        self._flush()
+        self.refresh()
+        self._tell_look()
+
+    # ---- moving
+
+    def _go(self, place: Place, *, follow: bool = True) -> None:
+        """The cursor goes there, the picture follows it, and so does what is being selected."""
+        if self.handle is None:
+            return
+        screen, height = self.handle.screen, self.size.height
+        if place.row < lines.first(screen):
+            self._backlog.show(screen, height, lines.first(screen))
+            self._look_further()
+        row = min(max(place.row, lines.first(screen)), self._last_row())
+        self._place = lines.whole(screen, Place(row, min(max(0, place.column), screen.columns - 1)))
+        if follow:
+            self._backlog.show(screen, height, row)
+            self._light = False
+        if self._selection.begun:
+            self._selection.extend(self._place)
+            self.refresh()
+        self._marks_changed()
+
+    def action_look_rows(self, rows: int) -> None:
+        self._go(Place(self._place.row + rows, self._column))
+
+    def action_look_half(self, back: int) -> None:
+        self.action_look_rows(-back * max(1, self.size.height // 2))
+
+    def action_look_way(self, way: str) -> None:
+        if self.handle is not None:
+            self._go(_WAYS[way](self.handle.screen, self._place))
+            self._column = self._place.column
+
+    def action_look_oldest(self) -> None:
+        if self.handle is not None:
+            self._light, self._column = False, 0
+            self._backlog.all_wanted = True
+            self._scroll(10**9)
+            self._stay_at = 0  # also when older rows come
+            self._go(Place(lines.first(self.handle.screen), 0), follow=False)
+
+    def action_look_newest(self) -> None:
+        self._go(Place(self._last_row(), 0))
+
+    def _scroll(self, rows: int) -> None:
+        if self.handle is None or not self.looking:
+            super()._scroll(rows)
+            return
+        screen, height = self.handle.screen, self.size.height
+        at_end = self._backlog.top(screen, height) + height >= self._used_end()
+        if rows < 0 and at_end and self._light:
+            self.action_look_leave()
+            return
+        y = self._place.row - self._backlog.top(screen, height)
+        self._stay_at = max(0, min(y, height - 1))
+        self._backlog.move(screen, height, rows)
+        if rows > 0 and self._backlog.lacks(screen, height):
+            self._look_further()
+        self._go(Place(self._backlog.top(screen, height) + self._stay_at, self._column), follow=False)
+
+    def _looks_from_here(self) -> None:
+        """A key of view mode scrolls: that is scroll mode, left again by scrolling to the end."""
+        if self._live and not self.typing and self.handle is not None and not self.handle.screen.alternate:
+            self._look(light=True)
+
+    def action_scroll_back(self, pages: int) -> None:
+        if pages > 0:
+            self._looks_from_here()
+        super().action_scroll_back(pages)
+
+    def action_scroll_rows(self, rows: int) -> None:
+        if rows > 0:
+            self._looks_from_here()
+        super().action_scroll_rows(rows)
+
+    def action_scroll_top(self) -> None:
+        self._looks_from_here()
+        super().action_scroll_top()
+
+    def action_scroll_end(self) -> None:
+        if self.looking:
+            self.action_look_leave()
+        super().action_scroll_end()
+
+    # ---- searching
+
+    def ask_search(self) -> None:
+        """Show the line that a search is typed into."""
+
+    def action_look_search(self, direction: int) -> None:
+        self._look()
+        self._light = False
+        self._direction = direction
+        self._origin = self._place
+        self.ask_search()
+
+    def find(self, text: str, *, regex: bool = False) -> None:
+        """Search for `text` while it is being typed, from where the typing began."""
+        if self.handle is None or not self.looking:
+            return
+        origin = self._origin or self._place
+        self._stop_search()
+        self._origin = origin
+        if text:
+            try:
+                self._search = Search(self.handle.screen, Pattern(text, regex=regex))
+            except PatternError as error:
+                self._error = str(error)
+        if self._search is not None:
+            self._backlog.all_wanted = True
+            self._look_further()
+            self._jump = self._direction
+            self._search_on()
+        else:
+            self._go(origin)
+        self.refresh_bindings()
+        self._marks_changed()
+
+    def keep_search(self) -> None:
+        """The search has been typed; `n` and `N` go on with it."""
+        self._origin = None
+        search = self._search
+        if search is not None and search.done and not search.hits:
+            self.note(f"{plain(search.pattern.text)!r} is in none of the rows held")
+
+    def drop_search(self) -> None:
+        """No search after all: back to where it began."""
+        origin = self._origin
+        self._stop_search()
+        if origin is not None and self.looking:
+            self._go(origin)
+        self._marks_changed()
+
+    def _stop_search(self) -> None:
+        if self._searching is not None:
+            self._searching.cancel()
+            self._searching = None
+        self._search = self._current = self._origin = None
+        self._jump, self._error, self._marked = 0, "", {}
+        self._backlog.all_wanted = False
+        self.refresh_bindings()
+
+    def _search_on(self) -> None:
+        """One slice of searching; the next comes by itself while there is more to read."""
+        search = self._search
+        if search is None or self.handle is None:
+            return
+        more = search.work(SLICE)
+        if self._jump:
+            self._to_hit()
+        top = self._backlog.top(self.handle.screen, self.size.height)
+        marked: dict[int, list[tuple[int, int, Hit]]] = {}
+        for stretch, hit in search.on_rows(top, top + self.size.height):
+            marked.setdefault(stretch.row, []).append((stretch.start, stretch.end, hit))
+        if marked != self._marked:
+            self._marked = marked
+            self.refresh()
+        if more and self._searching is None:
+            self._searching = asyncio.get_running_loop().call_later(PAUSE, self._search_again)
+
+    def _search_again(self) -> None:
+        self._searching = None
+        if self.is_attached and self.looking:
+            self._search_on()
+            self._tell_look()
+
+    def action_look_hit(self, step: int) -> None:
+        self._jump = step * self._direction
+        self._origin = None
+        self._search_on()
+        self._marks_changed()
+
+    def _to_hit(self) -> None:
+        """Go to the next hit in the wanted direction, as soon as it is known which one that is."""
+        search = self._search
+        if search is None:
+            self._jump = 0
+            return
+        forward, origin = self._jump > 0, self._origin
+        place = self._place if origin is None else origin
+        if origin is not None and forward:
+            place = place._replace(column=place.column - 1)  # a hit right here is one
+        hit = search.after(place) if forward else search.before(place)
+        if hit is not None and forward and search.read_from > place.row and not search.done:
+            return  # an earlier one may still be found
+        if hit is None:
+            if not search.done:
+                return
+            if search.hits:
+                hit = search.hits[0 if forward else -1]
+                self.note("went on at the oldest row" if forward else "went on at the newest row")
+        self._jump = 0
+        self._current = hit
+        if hit is not None:
+            self._go(hit.start)
+            self._column = self._place.column
+        elif origin is not None:
+            self._go(origin)
+
+    # ---- selecting and copying
+
+    def action_look_select(self, unit: Unit) -> None:
+        if self._selection.begun and self._selection.unit == unit:
+            self._selection.clear()
+        else:
+            self.select_from(self._place, unit)
+            self._selection.extend(self._place)
+        self._light = False
+        self._marks_changed()
+
+    def select_from(self, place: Place, unit: Unit = "cell") -> None:
+        """Begin to select here."""
+        self._selection.begin(place, unit)
+        self.refresh()
+
+    def action_look_copy(self) -> None:
+        if self._selection.empty:
+            self.note("nothing is selected · v begins, V takes lines, / searches")
+            return
+        self.copy_selection()
+        self._selection.clear()
+        self._marks_changed()
+
+    def copy_selection(self) -> None:
+        """To the clipboard of the person's computer. What is copied is remote output: nothing in it can be obeyed."""
+        if self.handle is None:
+            return
+        text = plain(self._selection.text(self.handle.screen))
+        if text:
+            self.app.copy_to_clipboard(text)
+            first = "the first " if len(text) >= LIMIT else ""
+            self.note(f"copied {first}{len(text)} character{'s' if len(text) > 1 else ''}")
+        elif not self._selection.empty:
+            self.note("only blanks there; nothing was copied")
+
+    # ---- links
+
+    def action_look_link(self) -> None:
+        if self.handle is None:
+            return
+        screen = self.handle.screen
+        if (link := link_at(screen, self._place)) is not None:
+            self.choose_link([link])
+            return
+        top = self._backlog.top(screen, self.size.height)
+        found = links(screen, top, top + self.size.height)
+        if not found:
+            self.note("no link on show")
+        else:
+            self.choose_link(found)
