@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from amtui.emulator import Screen
-from amtui.emulator.cells import REVERSE, Attr, Row
+from amtui.emulator.cells import REVERSE, Attr, Row, SharedRow
 from amtui.emulator.width import width
 
 Mode = Literal["auto", "on", "off"]
@@ -160,8 +160,8 @@ class Predictor:
         self._waiting: deque[_Key] = deque()
         self._tail: list[_Key] = []
         """Keys of the unconfirmed epoch."""
-        self._base: tuple[Row, int, list[str]] | None = None
-        """Row, column and text of the worker's cursor before their echo."""
+        self._base: _Place | None = None
+        """Where the worker's cursor was before their echo."""
         self._line: _Line | None = None
         self._fading: list[_Line] = []
         """Earlier epochs that are not judged yet."""
@@ -398,10 +398,10 @@ class Predictor:
     def _seek(self, screen: Screen, now: float) -> None:
         """Look for the echo of a key of the unconfirmed epoch: the cursor went right over what was typed."""
         assert self._base is not None
-        row, x, chars = self._base
-        here, at, _ = place = _place(screen)
-        text = here.chars[x:at]
-        if here is row and at > x and text != chars[x:at] and "".join(text).strip():
+        base, place = self._base, _place(screen)
+        x, at = base.x, place.x
+        text = place.chars[x:at]
+        if place.follows(base) and at > x and text != base.chars[x:at] and "".join(text).strip():
             keys = [key.what for key in self._tail]
             found = [i for i in range(len(keys) - len(text) + 1) if keys[i : i + len(text)] == text]
             if found:
@@ -414,13 +414,13 @@ class Predictor:
             over = [key for key in self._tail if key.acked is not None and now - key.acked >= BOUND]
             del self._tail[: len(over)]
 
-    def _confirm(self, count: int, place: tuple[Row, int, list[str]], screen: Screen) -> None:
+    def _confirm(self, count: int, place: _Place, screen: Screen) -> None:
         """The first `count` keys of the epoch are on the screen; foresee the others."""
         assert self._base is not None
-        row, at, chars = place
-        _, x, old = self._base
+        row, x, at = place.row, self._base.x, place.x
+        inserts = _inserts(self._base.chars[x:], place.chars[at:], at - x)
         rest, self._tail, self._base = self._tail[count:], [], None
-        line = _Line(row, x, at, at, row.attrs[at - 1], _inserts(old[x:], chars[at:], at - x))
+        line = _Line(row, x, at, at, row.attrs[at - 1], inserts)
         self._line = line
         for number, key in enumerate(rest):
             if not self._extend(line, key, screen):
@@ -499,9 +499,22 @@ def _single(char: str) -> bool:
     return len(char) == 1 and (char.isascii() or width(char) == 1)
 
 
-def _place(screen: Screen) -> tuple[Row, int, list[str]]:
+class _Place(NamedTuple):
+    """Where the worker's cursor stands, and what its row holds."""
+
+    row: Row
+    x: int
+    y: int
+    chars: list[str]
+
+    def follows(self, other: _Place) -> bool:
+        """Whether this is the same row; one that was cleared gets a body of its own when it is written to."""
+        return self.row is other.row or (isinstance(other.row, SharedRow) and self.y == other.y)
+
+
+def _place(screen: Screen) -> _Place:
     row = screen.row(screen.cursor.y)
-    return row, screen.cursor.x, list(row.chars)
+    return _Place(row, screen.cursor.x, screen.cursor.y, list(row.chars))
 
 
 def _find(screen: Screen, row: Row) -> int | None:

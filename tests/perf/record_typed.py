@@ -59,7 +59,9 @@ class Taken:
             "set -g default-terminal tmux-256color\nset -g allow-rename off\n"
         )
         sides = ("-x", str(self.columns), "-y", str(self.lines))
-        self.tmux("-f", str(folder / "conf"), "new-session", "-d", *sides, f"read go; exec {shlex.join(argv)}")
+        self.tmux(
+            "-f", str(folder / "conf"), "new-session", "-d", *sides, f"read go; exec {shlex.join(argv)}"
+        )
         self.tmux("pipe-pane", "-O", f"exec cat >> {shlex.quote(str(self._log))}")
         self._keys = subprocess.Popen(
             ["tmux", "-S", str(self._socket), "-C", "attach"], env=env, stdin=subprocess.PIPE,

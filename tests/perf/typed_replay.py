@@ -52,7 +52,9 @@ def save(session: Session) -> None:
         [round(at, 4), what, data.hex() if what != "out" else base64.b85encode(data).decode()]
         for at, what, data in session.events
     ]
-    text = json.dumps({"columns": session.columns, "lines": session.lines, "events": rows}, separators=(",", ":"))
+    text = json.dumps(
+        {"columns": session.columns, "lines": session.lines, "events": rows}, separators=(",", ":")
+    )
     (FOLDER / f"{session.name}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
@@ -146,7 +148,14 @@ class Replay:
     """One recording over one link."""
 
     def __init__(
-        self, session: Session, truth: Truth, rtt: float, seed: int = 0, *, jitter: float = 0.1, mode: Mode = "on"
+        self,
+        session: Session,
+        truth: Truth,
+        rtt: float,
+        seed: int = 0,
+        *,
+        jitter: float = 0.1,
+        mode: Mode = "on",
     ) -> None:
         self.session, self.truth, self.rtt = session, truth, rtt
         self.screen = Screen(session.columns, session.lines, 200)
@@ -173,7 +182,9 @@ class Replay:
                 heapq.heappush(queue, (back, number, "out", data))
                 continue
             heapq.heappush(queue, (at - self.rtt / 2, number, what, data))
-            acked = at + self.rtt * (0.5 + self._chance.random() * self._jitter) + self._chance.uniform(0, 0.006)
+            acked = (
+                at + self.rtt * (0.5 + self._chance.random() * self._jitter) + self._chance.uniform(0, 0.006)
+            )
             way = max(way, acked)
             heapq.heappush(queue, (way, number, "ack", data))
         while queue or self._look is not None:

@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 BACK, LEFT, RIGHT, ENTER, TAB, ESCAPE = b"\x7f", b"\x1b[D", b"\x1b[C", b"\r", b"\t", b"\x1b"
-CTRL_A, CTRL_C, CTRL_E, CTRL_L, CTRL_R, CTRL_U, CTRL_W = b"\x01", b"\x03", b"\x05", b"\x0c", b"\x12", b"\x15", b"\x17"
+CTRL_A, CTRL_C, CTRL_E, CTRL_L, CTRL_R, CTRL_U, CTRL_W = (
+    b"\x01",
+    b"\x03",
+    b"\x05",
+    b"\x0c",
+    b"\x12",
+    b"\x15",
+    b"\x17",
+)
 UP, DOWN, END = b"\x1b[A", b"\x1b[B", b"\x1b[F"
 
 
@@ -141,7 +149,9 @@ class Person:
             yield from self.words(ask)
             yield self.key(ENTER)
             gap = (0.7, 0.25, 0.03)[turn % 3]
-            for number, char in enumerate(self.chance.choice(("Tr0ub4dor&3", "correct horse battery", "s3cret:word "))):
+            for number, char in enumerate(
+                self.chance.choice(("Tr0ub4dor&3", "correct horse battery", "s3cret:word "))
+            ):
                 yield Press(gap if not number else self.gap(), char.encode(), True)
                 if self.chance.random() < 0.05:
                     yield Press(self.gap(), b"q", True)
