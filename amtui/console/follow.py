@@ -1,9 +1,10 @@
-"""Frames over what a substrate offers: one long stream (L3), or one long poll after another (L1)."""
+"""Frames over what a substrate offers: one long stream (L3, L2), one long poll after another (L1), looks (L0)."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Final
 
 from amtui.console import helper
@@ -11,16 +12,16 @@ from amtui.console.input import Outbox
 from amtui.console.protocol import FailureFrame, Frame, FrameReader
 from amtui.console.session import Session
 from amtui.errors import StreamBroken
-from amtui.providers.base import Cap, Command, ExecStream, Exit, Output, Purpose
+from amtui.providers.base import Command, ExecStream, Exit, Output, Purpose
 
 QUIET: Final = 3
 """Heartbeats of ours that the host may miss before it ends what rests there for us."""
-DUPLEX: Final = Cap.STREAM | Cap.STDIN | Cap.BINARY_OUTPUT
-
-
-def best_level(session: Session) -> str:
-    """`L3` where the substrate has a live channel in both directions, else `L1`."""
-    return "L3" if DUPLEX in session.place.provider.caps else "L1"
+SOON: Final = 0.05
+"""L0: seconds to the next look after a key or a change."""
+LATE: Final = 5.0
+"""L0: most seconds between two looks."""
+SLOWER: Final = 1.3
+"""L0: how much longer each pause is in which nothing changed."""
 
 
 def command(session: Session, verb: str, *words: str) -> Command:
@@ -30,7 +31,7 @@ def command(session: Session, verb: str, *words: str) -> Command:
 
 
 async def frames(stream: ExecStream, silence: float) -> AsyncIterator[Frame]:
-    """Frames of a stream; raises `StreamBroken` when nothing at all comes for `silence` seconds or it ends."""
+    """Frames of a stream until it ends; raises `StreamBroken` when nothing at all comes for `silence` seconds."""
     reader = FrameReader()
     events = stream.__aiter__()
     while True:
@@ -40,29 +41,54 @@ async def frames(stream: ExecStream, silence: float) -> AsyncIterator[Frame]:
         except TimeoutError:
             raise StreamBroken(f"silent for {silence:.0f} s", op="console") from None
         except StopAsyncIteration:
-            raise StreamBroken("the stream ended", op="console") from None
+            return
         if isinstance(event, Exit):
-            raise StreamBroken("the stream ended", op="console")
+            return
         if isinstance(event, Output) and event.stream == "stdout":
             for frame in reader.feed(event.data):
                 yield frame
 
 
-async def follow_stream(session: Session) -> None:
-    """L3: output of one long exec. Never returns; raises what ended it."""
-    assert session.position is not None
-    at, beat = session.position, session.timing.beat
-    words = (str(at.generation), str(at.offset), str(beat), str(QUIET * beat))
-    asked = command(session, "stream", *words)
-    provider, host = session.place.provider, session.place.host_id
-    async with provider.stream_exec(host, asked, purpose=Purpose.CONSOLE) as stream:
+async def follow_duplex(session: Session) -> None:
+    """L3: output of one long exec, which ends when we are silent. Never returns; raises what ended it."""
+    beat = session.timing.beat
+    async with _stream(session, beat, QUIET * beat, 0) as stream:
         pulse = asyncio.ensure_future(_pulse(stream, beat))
         try:
-            async for frame in frames(stream, 2 * beat + 5.0):
-                await take(session, frame)
-                await session.room()
+            await _follow(session, stream, 2 * beat + 5.0)
         finally:
             pulse.cancel()
+    raise StreamBroken("the stream ended", op="console")
+
+
+async def follow_stream(session: Session) -> None:
+    """L2: the same without stdin. Nothing tells the host that we are gone, so each exec has a set life.
+
+    Never returns; raises what ended it.
+    """
+    life, beat = resting(session), session.timing.beat
+    while True:
+        began = session.clock()
+        async with _stream(session, min(beat, life), 0, life) as stream:
+            await _follow(session, stream, 2 * beat + 5.0)
+        if session.clock() - began < life - 1:
+            raise StreamBroken("the stream ended", op="console")
+
+
+def _stream(session: Session, beat: int, quiet: int, life: int) -> AbstractAsyncContextManager[ExecStream]:
+    assert session.position is not None
+    at = session.position
+    words = (str(at.generation), str(at.offset), str(beat), str(quiet), str(life))
+    place = session.place
+    return place.provider.stream_exec(
+        place.host_id, command(session, "stream", *words), purpose=Purpose.CONSOLE
+    )
+
+
+async def _follow(session: Session, stream: ExecStream, silence: float) -> None:
+    async for frame in frames(stream, silence):
+        await take(session, frame)
+        await session.room()
 
 
 async def _pulse(stream: ExecStream, beat: float) -> None:
@@ -74,10 +100,14 @@ async def _pulse(stream: ExecStream, beat: float) -> None:
 
 async def follow_polls(session: Session) -> None:
     """L1: one exec at a time, each waiting on the host until there is something to say. Never returns."""
-    cap = session.place.provider.limits.exec_cap
-    wait = session.timing.poll if cap is None else max(1, min(session.timing.poll, int(cap) - 3))
     while True:
-        await _poll(session, wait)
+        await _poll(session, resting(session))
+
+
+def resting(session: Session) -> int:
+    """Seconds that one request may rest on the host."""
+    cap = session.place.provider.limits.exec_cap
+    return session.timing.poll if cap is None else max(1, min(session.timing.poll, int(cap) - 3))
 
 
 async def follow_briskly(session: Session, until: Callable[[], bool]) -> None:
@@ -85,6 +115,19 @@ async def follow_briskly(session: Session, until: Callable[[], bool]) -> None:
     while not until():
         await _poll(session, 0)
         await asyncio.sleep(session.timing.brisk)
+
+
+async def follow_looks(session: Session, stirred: asyncio.Event) -> None:
+    """L0: look again and again, soon after keys and changes, seldom where nothing moves. Never returns."""
+    pause = SOON
+    while True:
+        at = session.position
+        await _poll(session, 0)
+        pause = SOON if session.position != at or stirred.is_set() else min(LATE, pause * SLOWER)
+        stirred.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await stirred.wait()
 
 
 async def _poll(session: Session, wait: int) -> None:

@@ -151,7 +151,7 @@ async def request(
         if done.stdout or done.ok:
             break
         if attempt == 2:
-            raise Unreachable(
+            raise HelperSilent(
                 "the console helper does not run on the host: "
                 + Untrusted(done.stderr, "helper").for_line(120),
                 op="console",
@@ -162,6 +162,15 @@ async def request(
         if isinstance(frame, FailureFrame):
             raise failure(frame.reason, console, Untrusted(done.stderr, "tmux").for_line(160))
     return frames
+
+
+def unusable(error: Exception) -> bool:
+    """Whether it says that the helper cannot be brought to the host or run there: what tmux alone can do is left."""
+    return isinstance(error, DiskFull | StateGone | Refused | HelperSilent)
+
+
+class HelperSilent(Unreachable):
+    """The host answers, and the helper does not run there."""
 
 
 def _unarmoured(place: Place, data: bytes) -> bytes:

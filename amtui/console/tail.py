@@ -12,20 +12,20 @@ from contextlib import suppress
 from typing import Final
 
 from amtui.console import helper
+from amtui.console.bare import Bare
 from amtui.console.channel import KeyChannel
-from amtui.console.follow import DUPLEX, best_level, follow_briskly, follow_polls, follow_stream
+from amtui.console.follow import follow_briskly, follow_duplex, follow_looks, follow_polls, follow_stream
+from amtui.console.ladder import DUPLEX, STEADY, TRIES, Ladder, Level
 from amtui.console.lines import Lines
 from amtui.console.session import Session
 from amtui.console.status import Link
 from amtui.console.typist import Typist
-from amtui.errors import AmtuiError, CapacityUnavailable, NotFound, StreamBroken
+from amtui.errors import AmtuiError, CapacityUnavailable, NotFound, StreamBroken, Unreachable
 
 _PATIENCE: Final = 3.0
 """Seconds that a console which is typed into waits for the place of one that is only watched."""
-_STEADY: Final = 5.0
-"""A connection that lasted so many seconds was a good one."""
-_TRIES: Final = 3
-"""Streams that break at once, one after another, before polling is tried."""
+_SHUT: Final = 60.0
+"""Seconds until a key channel is tried again that closed at once, several times."""
 
 
 class Tail:
@@ -40,8 +40,7 @@ class Tail:
         self._outranked = False
         self._changed = asyncio.Event()
         self._failures = 0
-        self._narrow = False
-        """Streams keep breaking here: poll instead."""
+        self._ladder = Ladder(session.place.provider.caps, session.timing.again)
 
     def want(self, *, seen: bool, typing: bool) -> None:
         """Whether somebody sees the console (a hidden one costs nothing), and whether somebody may type."""
@@ -79,33 +78,83 @@ class Tail:
 
     async def _once(self) -> None:
         """One connection, from attach to whatever ends it."""
-        session = self.session
-        began = session.clock()
+        session, ladder = self.session, self._ladder
+        level, began = ladder.level(session.clock()), session.clock()
         try:
+            if level is Level.L0:
+                await self._without_help()
+                return
             await session.attach()
-            patience = _PATIENCE if self._typing else 0.0
-            resting = await self._lines.take(
-                self, None if self._typing else self._step_back, patience=patience
-            )
-            wide = resting and not self._narrow and best_level(session) == "L3"
-            session.note(level="L3" if wide else "L1")
-            if wide:
-                await self._while(lambda: self._seen and not self._outranked, follow_stream(session))
-            elif resting:
-                await self._while(lambda: self._seen and not self._outranked, follow_polls(session))
-            else:
-                await self._while(lambda: self._seen, follow_briskly(session, self._room))
+            began = session.clock()
+            level = await self._follow(level)
+            ladder.held(level)
         except NotFound as error:
             session.end(error.message)
             self._lines.give(self)
             await asyncio.sleep(session.timing.gone)
         except (AmtuiError, TimeoutError, OSError) as error:
-            if session.clock() - began > _STEADY:
+            lasted = session.clock() - began
+            if lasted > STEADY:
                 self._failures = 0
             self._lines.give(self)
-            await self._failed(error)
+            if not self._climbed_down(level, lasted, error):
+                await self._failed(error)
         finally:
             self._lines.give(self)
+
+    async def _follow(self, level: Level) -> Level:
+        """Follow on `level`, or a lower one when the host has no place for what rests. Returns the level it was.
+
+        Ends when nobody looks, when another console needs the place, or when a better level should be tried.
+        """
+        session = self.session
+        patience = _PATIENCE if self._typing else 0.0
+        resting = await self._lines.take(self, None if self._typing else self._step_back, patience=patience)
+        self._note(level if resting else Level.L1)
+        if not resting:
+            await self._while(lambda: self._seen, follow_briskly(session, self._room))
+            return Level.L1
+        ways = {Level.L3: follow_duplex, Level.L2: follow_stream, Level.L1: follow_polls}
+        await self._while(lambda: self._seen and not self._outranked, self._for_now(ways[level](session)))
+        return level
+
+    async def _without_help(self) -> None:
+        """L0. Nothing rests on the host, so no place there is needed."""
+        session = self.session
+        bare = Bare(session.place, session.console, session.position)
+        session.instead = bare.ask
+        try:
+            await session.attach()
+            self._note(Level.L0)
+            await self._while(lambda: self._seen, self._for_now(follow_looks(session, bare.stirred)))
+        finally:
+            session.instead = None
+
+    async def _for_now(self, work: Awaitable[None]) -> None:
+        """Do `work` until a better level should be tried."""
+        better = self._ladder.better(self.session.clock())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(better):
+                try:
+                    await work
+                except TimeoutError:
+                    raise Unreachable("no answer in time", op="console") from None
+
+    def _note(self, level: Level) -> None:
+        lowered = self._ladder.why if level is not self._ladder.best else ""
+        self.session.note(level=level.value, lowered=lowered)
+
+    def _climbed_down(self, level: Level, lasted: float, error: Exception) -> bool:
+        """Take note of what ended a connection. True when another level is to be tried at once."""
+        ladder, now = self._ladder, self.session.clock()
+        why = error.message if isinstance(error, AmtuiError) else "no answer in time"
+        if helper.unusable(error):
+            ladder.unhelped(now, why)
+        elif isinstance(error, CapacityUnavailable) and level in (Level.L3, Level.L2):
+            ladder.bar(level, now, why)  # the substrate has fewer places than it says
+        elif isinstance(error, StreamBroken) and level in (Level.L3, Level.L2):
+            ladder.broke(level, lasted, now, why)
+        return ladder.level(now) is not level
 
     def _step_back(self) -> None:
         """Somebody types into another console of this host and needs our place."""
@@ -122,10 +171,6 @@ class Tail:
         session = self.session
         steps = session.timing.backoff
         reason = error.message if isinstance(error, AmtuiError) else "no answer in time"
-        if isinstance(error, CapacityUnavailable):
-            self._narrow = True  # the substrate has fewer places than it says
-        elif isinstance(error, StreamBroken) and self._failures >= _TRIES:
-            self._narrow = not self._narrow  # try the other way
         old = session.clock() - session.heard > session.timing.stale
         session.set_link(Link.STALE if old else Link.RECONNECTING, reason)
         await asyncio.sleep(steps[min(self._failures, len(steps) - 1)])
@@ -158,6 +203,6 @@ class Tail:
                 finally:
                     self.typist.channel = None
                     self._lines.give(channel)
-            failures = 0 if session.clock() - began > _STEADY else failures + 1
+            failures = 0 if session.clock() - began > STEADY else failures + 1
             steps = session.timing.backoff
-            await asyncio.sleep(steps[min(failures, len(steps) - 1)])
+            await asyncio.sleep(steps[min(failures, len(steps) - 1)] if failures < 2 * TRIES else _SHUT)

@@ -60,7 +60,8 @@ def _keys(data: bytes) -> str:
 
 def transport(status: Status) -> str:
     """Level and round trip for the border: `L3 34 ms`."""
-    parts = [str(status.level)] if status.level else []
+    level = str(status.level)
+    parts = [f"{level} polling" if level == "L0" else level] if level else []
     if status.rtt is not None:
         parts.append(f"{status.rtt * 1000:.0f} ms")
     if status.unacked:
