@@ -144,8 +144,13 @@ _CONTROL: Final = {
     "|": 28,
     "-": 31,
     "/": 31,
+    "`": 0,
 }
 """What ctrl makes of characters that have no control code of their own."""
+
+_WELL_KNOWN: Final = {"2": "@", "4": "\\", "5": "]", "6": "^", "7": "_", "/": "_", "`": "@"} | {
+    char: char for char in "@^_"
+} | {"|": "\\", "}": "]", "~": "^", "3": "Escape", "{": "Escape", "8": "BSpace"}  # fmt: skip
 
 DEFAULT_MODES: Final = Modes()
 
@@ -161,6 +166,20 @@ def encode(key: str, character: str | None, modes: Modes) -> bytes | None:
     if parsed == ("BSpace", 0) and character == "\b":
         return b"\b"
     return bytes_of(parsed, modes)
+
+
+def typed(key: Key) -> Key:
+    """The key that a keyboard makes of `key`: with ctrl some digits and signs are old control codes, which no program
+    gets as CSI u unless somebody names the key."""
+    base, modifiers = key
+    if not modifiers & CTRL or modifiers & SUPER:
+        return key
+    if base == "Space":
+        return Key(base, modifiers & ~SHIFT)
+    known = _WELL_KNOWN.get(base)
+    if known is None:
+        return key
+    return Key(known, modifiers & (ALT | PREFIX) | (CTRL if len(known) == 1 else 0))
 
 
 def is_control(key: str, data: bytes) -> bool:
@@ -236,7 +255,7 @@ def _coded(base: str, modifiers: int, modes: Modes) -> bytes:
     control = bool(modifiers & CTRL)
     if modes.modify_other_keys and modifiers & (SHIFT | CTRL):
         return _extended(64 if base == "Space" and control else code, modifiers)
-    if base == "Tab" and modifiers & SHIFT and not control:
+    if base == "Tab" and modifiers & SHIFT:
         return _with_alt(modifiers, b"\x1b[Z")
     if control and base in ("BSpace", "Space"):
         code = 8 if base == "BSpace" else 0
@@ -254,8 +273,9 @@ def _typed(char: str, modifiers: int, modes: Modes) -> bytes | None:
     code = _control_code(char)
     if modes.modify_other_keys and (modifiers & SHIFT or code is None or char in _CONTROL):
         # tmux makes a control code of the character first and spells that as its capital
-        spelled = ord(char) if code is None or char in _CONTROL else 64 + code if code < 32 else code
-        return _extended(spelled, modifiers)
+        if char not in _CONTROL and code in (9, 13, 27, 127):
+            return _extended(code, modifiers & ~CTRL)
+        return _extended(ord(char) if code is None or char in _CONTROL else 64 + code, modifiers)
     return _with_alt(modifiers, char.encode("utf-8", "ignore") if code is None else bytes([code]))
 
 

@@ -17,6 +17,7 @@ _WHEEL: Final = {"scroll_up": 64, "scroll_down": 65, "scroll_left": 66, "scroll_
 _BITS: Final = {"shift": 4, "alt": 8, "meta": 8, "ctrl": 16}
 _MOTION: Final = 32
 _NO_BUTTON: Final = 3
+_THUMB: Final = 128
 _LINES_PER_WHEEL: Final = 3
 _LARGEST_BYTE: Final = 255
 _LARGEST_UTF8: Final = 0x7FF
@@ -34,9 +35,9 @@ def encode(
 ) -> bytes | None:
     """The bytes of a mouse event, or None when the program did not ask for it.
 
-    `kind` is one of KINDS; `button` 1 left, 2 middle, 3 right, 0 none; `x` and `y` the cell, from 0;
-    `modifiers` any of shift, alt, ctrl. On the alternate screen of a program that did not ask for the mouse
-    the wheel becomes arrow keys.
+    `kind` is one of KINDS; `button` 1 left, 2 middle, 3 right, 8 to 11 the thumb's, 0 none; `x` and `y` the
+    cell, from 0; `modifiers` any of shift, alt, ctrl. On the alternate screen of a program that did not ask for the
+    mouse the wheel becomes arrow keys.
     """
     if kind not in KINDS or x < 0 or y < 0:
         return None
@@ -49,9 +50,8 @@ def encode(
     if modes.mouse_sgr:
         final = "m" if kind == "up" else "M"
         return f"\x1b[<{code + bits};{x + 1};{y + 1}{final}".encode()
-    if kind == "up":
-        code = _NO_BUTTON
-    return _old_form(code + bits, x, y, modes.mouse_utf8)
+    # the old forms do not tell which button was released, nor what was held then
+    return _old_form(_NO_BUTTON if kind == "up" else code + bits, x, y, modes.mouse_utf8)
 
 
 def paste_bytes(text: str) -> bytes:
@@ -76,9 +76,10 @@ def _wheel_as_arrows(kind: str, modes: Modes) -> bytes | None:
 def _code(kind: str, button: int) -> int | None:
     if kind in _WHEEL:
         return _WHEEL[kind]
+    number = button - 1 if 1 <= button <= 3 else _THUMB + button - 8 if 8 <= button <= 11 else None
     if kind == "move":
-        return _MOTION + (button - 1 if 1 <= button <= 3 else _NO_BUTTON)
-    return button - 1 if 1 <= button <= 3 else None
+        return _MOTION + (_NO_BUTTON if number is None else number)
+    return number
 
 
 def _wanted(kind: str, button: int, modes: Modes) -> bool:

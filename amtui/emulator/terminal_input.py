@@ -66,6 +66,8 @@ Event = Press | Mouse | Paste | Focus | Answer
 
 _ESC: Final = 0x1B
 _PASTE_END: Final = b"\x1b[201~"
+_ENDS: Final = (b"\x1b[H", b"\x1b[F", b"\x1bOH", b"\x1bOF")
+"""The two keys for which tmux takes an ESC before them as it takes alt."""
 _CSI: Final = re.compile(rb"\x1b\[([0-?]*)([ -/]*)([@-~])")
 _PART_OF_CSI: Final = re.compile(rb"\x1b\[[0-?]*[ -/]*")
 _RXVT_SHIFT: Final = re.compile(rb"\x1b\[(\d+)\$")
@@ -121,12 +123,12 @@ _CONTROL: Final = {
 class Reader:
     """Turns what a terminal sends into events, whatever pieces it comes in.
 
-    `counts_shifted`: `CSI 25 ~` is what this terminal's terminfo calls F13 (rxvt, the Linux console), which tmux
-    knows; from others tmux hands the sequence on.
+    `term` is the terminal's name in terminfo: where two terminals spell different keys alike, it decides as in tmux.
     """
 
-    def __init__(self, *, counts_shifted: bool = False) -> None:
-        self._counts_shifted = counts_shifted
+    def __init__(self, term: str = "") -> None:
+        self._counts_shifted = term.startswith(("rxvt", "linux"))
+        self._tab_is_back = term.startswith("linux")
         self._kept = b""
         self._paste: bytearray | None = None
         self._held = 1
@@ -214,10 +216,9 @@ class Reader:
         if end < 0:
             return self._wait(start)
         if doubled:
+            alt = ALT if data[start + 1 : end] in _ENDS else PREFIX
             events = [
-                event._replace(key=Key(event.key.base, event.key.modifiers | PREFIX))
-                if isinstance(event, Press)
-                else event
+                Press(Key(event.key.base, event.key.modifiers | alt)) if isinstance(event, Press) else event
                 for event in events
             ]
         out += events
@@ -228,6 +229,9 @@ class Reader:
         if data[at + 1] == _ESC:
             out.append(Press(Key("Escape")))
             return at + 1
+        if self._tab_is_back and data[at + 1] == 0x09:
+            out.append(Press(Key("BTab")))
+            return at + 2
         size = 1 if data[at + 1] < 0xC0 else 2 if data[at + 1] < 0xE0 else 3 if data[at + 1] < 0xF0 else 4
         if len(data) < at + 1 + size and _ESC not in data[at + 1 :]:
             return self._wait(at)
@@ -243,7 +247,7 @@ class Reader:
             number = data[at + 3] - 0x40
             return (at + 4, [Press(Key(f"F{number}"))]) if 1 <= number <= 5 else None
         if rxvt := _RXVT_SHIFT.match(data, at):
-            return rxvt.end(), self._key(rxvt[1].decode(), "$")
+            return rxvt.end(), self._key(rxvt[1].decode(), "$") or []
         found = _CSI.match(data, at)
         if found is None:
             part = _PART_OF_CSI.match(data, at)
@@ -257,14 +261,14 @@ class Reader:
             return found.end(), []
         if not parameters and final in "IO":
             return found.end(), [Focus(final == "I")]
-        if between or parameters[:1] in ("?", "<", "=", ">") or final in "cnty":
-            return found.end(), [Answer(found[0].decode("ascii"))]
-        return found.end(), self._key(parameters, final)
+        if not between and (events := self._key(parameters, final)) is not None:
+            return found.end(), events
+        return found.end(), [Answer(found[0].decode("ascii"))]
 
     # ---- keys
 
-    def _key(self, parameters: str, final: str) -> list[Event]:
-        """The presses of a CSI sequence; none for a key that was released, and for what is no key."""
+    def _key(self, parameters: str, final: str) -> list[Event] | None:
+        """The presses of a CSI sequence, which are none for a key that was released; None for what is no key."""
         if final == "u" or (final == "~" and parameters.startswith("27;")):
             if other := _MODIFY_OTHER.fullmatch(parameters):
                 parameters = f"{other[2]};{other[1]}"
@@ -272,8 +276,12 @@ class Reader:
                 return _extended(*extended.groups(""))
         if final == "Z":
             return [Press(Key("BTab"))]
+        if not parameters and final in "abcd":  # rxvt
+            return [Press(Key(_LETTERS[final.upper()], SHIFT))]
         legacy = _LEGACY.fullmatch(parameters)
-        if legacy is None or legacy[3] == "3":
+        if legacy is None:
+            return None
+        if legacy[3] == "3":
             return []
         number, bits = int(legacy[1] or 1), max(0, int(legacy[2] or 1) - 1) & ~_LOCKS
         modifiers = bits & (SHIFT | ALT | CTRL) | (ALT if bits & (_SUPER | _META) else 0)
@@ -288,7 +296,7 @@ class Reader:
         if base:
             return [Press(Key(base, modifiers))]
         raw = f"{parameters}{final}"
-        return [Press(Key(f"\x1b[{raw}"))] if _OTHER_KEY.fullmatch(raw) else []
+        return [Press(Key(f"\x1b[{raw}"))] if _OTHER_KEY.fullmatch(raw) else None
 
     # ---- the mouse
 

@@ -20,7 +20,7 @@ from textual._xterm_parser import _re_in_band_window_resize, _re_terminal_mode_r
 from textual.keys import _character_to_key
 from textual.message import Message
 
-from amtui.emulator.keys import ALT, CTRL, PREFIX, SHIFT, SUPER, Key
+from amtui.emulator.keys import ALT, CTRL, PREFIX, SHIFT, SUPER, Key, typed
 from amtui.emulator.terminal_input import (
     ESCAPE_DELAY,
     Answer,
@@ -84,10 +84,10 @@ def key_event(press: Press) -> events.Key:
         name = base if base.isalnum() or (base == "@" and modifiers & CTRL) else _character_to_key(base)
     elif not name:
         name = _UNNAMED.get(base) or FUNCTIONAL_KEYS.get(base[2:], "unknown")
-    typed = len(base) == 1 and press.text >= " "
-    held = [] if typed else [word for word, bit in _HELD if modifiers & bit]
+    types = len(base) == 1 and press.text >= " "
+    held = [] if types else [word for word, bit in _HELD if modifiers & bit]
     event = events.Key("+".join([*held, name]), press.text or (None if held else _TYPES.get(name)))
-    event.pressed = press.key  # type: ignore[attr-defined]  # read by key_of
+    event.pressed = typed(press.key)  # type: ignore[attr-defined]  # read by key_of
     return event
 
 
@@ -95,7 +95,7 @@ class HostParser:
     """Bytes of a terminal as Textual's messages."""
 
     def __init__(self, term: str = "") -> None:
-        self._reader = Reader(counts_shifted=term.startswith(("rxvt", "linux")))
+        self._reader = Reader(term)
         self._last = (0.0, 0.0)
         self._cell: tuple[float, float] | None = None
         """Pixels of a cell, once the terminal reports the mouse in them."""
