@@ -20,6 +20,8 @@ from textual.theme import Theme
 from textual.widget import Widget
 
 from amtui.config import KeysConfig, UiConfig
+from amtui.model import plain
+from amtui.screens import outside
 from amtui.screens.desk import Desk
 from amtui.screens.operations import Operations
 from amtui.widgets import states
@@ -62,7 +64,7 @@ class AmtuiApp(Desk, inherit_bindings=False):
         Binding("colon", "command", "Cmd", id="app.command"),
         Binding("ctrl+p", "palette", "Palette", id="app.palette", key_display="^p"),
         Binding("ctrl+q", "leave", "Quit", show=False, id="app.leave"),
-        Binding("question_mark", "help", "Help", id="app.help"),
+        Binding("question_mark,f1", "help", "Help", id="app.help"),
     ]
 
     def __init__(
@@ -185,6 +187,26 @@ class AmtuiApp(Desk, inherit_bindings=False):
 
     def action_leave(self) -> None:
         self.exit()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """To this computer's clipboard where there is one, and to the terminal's by OSC 52, which reaches the person
+        through any number of hosts. What a terminal would obey is taken out."""
+        text = plain(text)
+        part = outside.for_osc52(text)
+        super().copy_to_clipboard(part)
+        self._clipboard = text
+        command = outside.clipboard_command(outside.environment())
+        if command:
+            self.run_worker(self._copy_here(text, part, command), group="clipboard", exit_on_error=False)
+        elif part != text:
+            self.call_later(self._say_cut, part)
+
+    async def _copy_here(self, text: str, part: str, command: tuple[str, ...]) -> None:
+        if not await outside.copy(text, command) and part != text:
+            self._say_cut(part)
+
+    def _say_cut(self, part: str) -> None:
+        self.say(f"copied the first {len(part)} characters: terminals take no more", "bad")
 
     def action_help(self) -> None:
         from amtui.screens.help import HelpScreen

@@ -19,6 +19,8 @@ from amtui.ops.base import Chunk, Op, Progress, Result
 from amtui.screens.operations import Operations
 
 if TYPE_CHECKING:
+    from amtui.emulator.links import Link
+    from amtui.screens.dialogs import Dialog
     from amtui.screens.running import Run
 
 _PERSON: Final = ContextVar("amtui_person_asked", default=False)
@@ -114,12 +116,6 @@ class Desk(App[None], inherit_bindings=False):
             return None
         from amtui.screens.dialogs import dialog_for
 
-        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-
-        def answered(value: str | None) -> None:
-            if not answer.done():
-                answer.set_result(value)
-
         dialog = dialog_for(
             question.kind,
             question.title,
@@ -127,8 +123,24 @@ class Desk(App[None], inherit_bindings=False):
             tuple(question.options),
             getattr(question, "expect", ""),
         )
+        return await self.answer(dialog)
+
+    async def answer(self, dialog: Dialog) -> str | None:
+        """Show a dialog and wait for what the person says to it."""
+        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+
+        def answered(value: str | None) -> None:
+            if not answer.done():
+                answer.set_result(value)
+
         self.push_screen(dialog, answered)
         return await answer
+
+    def follow_link(self, found: list[Link]) -> None:
+        """A person chose one of these links: show where it leads, and ask."""
+        from amtui.screens.links import follow
+
+        self.spawn(follow(self, found))
 
     # ---- running
 

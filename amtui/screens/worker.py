@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
+from textual.widgets import Input
 from textual.worker import WorkType
 
 from amtui.errors import AmtuiError
@@ -17,7 +18,11 @@ from amtui.model import MAIN_CONSOLE, Authority, WorkerRow
 from amtui.screens.switching import ConsoleSwitch
 from amtui.widgets.chrome import Hint
 from amtui.widgets.console_view import ConsoleView
+from amtui.widgets.look_line import LookPane
 from amtui.widgets.panes import ConsoleStrip, FactsLine, FactsPane
+
+LOOKING: Final = frozenset({"type", "zoom", "reconnect"})
+"""What keys of the screen do in scroll mode too."""
 
 
 class WorkerScreen(ConsoleSwitch):
@@ -39,12 +44,15 @@ class WorkerScreen(ConsoleSwitch):
         Binding("r", "reply", "Reply", id="worker.reply"),
         Binding("z", "zoom", "Zoom", id="worker.zoom"),
         Binding("right_square_bracket", "next_needing(1)", "Next▲", id="worker.next"),
+        Binding("v", "look", "Scroll", id="console.look"),
+        Binding("slash", "find(1)", "Search", show=False, id="console.find"),
         Binding("tab", "switch_console(1)", "Console", id="worker.next_console"),
         Binding("c", "new_console", "New", id="worker.new_console"),
         Binding("x", "close_console", "Close", id="worker.close_console"),
         Binding("l", "logs", "Logs", id="worker.logs"),
         Binding("s", "sleep", "Sleep", id="worker.sleep"),
         Binding("s", "wake", "Wake", id="worker.wake"),
+        Binding("escape", "back", "Back", id="app.back"),
         Binding("R", "restart", "Restart", id="worker.restart"),
         Binding("e", "explain", "Explain", id="worker.explain"),
         Binding("B", "bootstrap", "Setup", id="worker.bootstrap"),
@@ -53,7 +61,6 @@ class WorkerScreen(ConsoleSwitch):
         Binding("shift+tab", "switch_console(-1)", "Prev console", show=False, id="worker.previous_console"),
         Binding("ctrl+r", "reconnect", "Reconnect", show=False, id="worker.reconnect"),
         Binding("left_square_bracket", "next_needing(-1)", "Prev▲", show=False, id="worker.previous"),
-        Binding("escape", "back", "Back", id="app.back"),
     ]
     AUTO_FOCUS = "ConsoleView"
 
@@ -86,10 +93,11 @@ class WorkerScreen(ConsoleSwitch):
     def body(self) -> Iterable[Widget]:
         self.view = ConsoleView(link_clock=self.desk.link_clock, id="console")
         self.view.predict(self.desk.ctx.predict)
+        self.view.resume = self.action_type
         self.facts = FactsPane(id="facts")
         self.line = FactsLine()
         self.strip = ConsoleStrip()
-        return (self.line, self.strip, Horizontal(self.view, self.facts))
+        return (self.line, self.strip, Horizontal(LookPane(self.view), self.facts))
 
     def place(self) -> str:
         return f"Fleet › {self.worker_name}"
@@ -147,7 +155,7 @@ class WorkerScreen(ConsoleSwitch):
     def _aside(self) -> None:
         other = self.neighbour(self.worker_name, 1)
         text = f"next needing you: {other} (])" if other and other != self.worker_name else ""
-        mode = "type" if self.view.typing else "view"
+        mode = "type" if self.view.typing else "scroll" if self.view.looking else "view"
         self.status.set_mode(mode, text if mode == "view" else "")
 
     def tick(self) -> None:
@@ -208,7 +216,8 @@ class WorkerScreen(ConsoleSwitch):
         self.view.set_in_sight(self.in_sight)
         if before is not None:
             await self.put_away(before, left)
-        self.set_focus(self.view)
+        if not isinstance(self.focused, Input):  # a search that is being typed goes on
+            self.set_focus(self.view)
         if typing and self._opening:
             self._opening = False
             self.view.typing = True
@@ -222,6 +231,10 @@ class WorkerScreen(ConsoleSwitch):
             self.view.set_in_sight(True)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if self.is_mounted and self.view.looking and action not in LOOKING:
+            return False  # scroll mode's keys are letters: none of them may act on the worker
+        if action in ("look", "find"):
+            return self.is_mounted and self.view.can_look
         if action == "next_needing":
             return bool(other := self.neighbour(self.worker_name, 1)) and other != self.worker_name
         return super().check_action(action, parameters)
@@ -239,6 +252,14 @@ class WorkerScreen(ConsoleSwitch):
             super().action_restart()
         else:
             self.restart_console()
+
+    def action_look(self) -> None:
+        self.set_focus(self.view)
+        self.view.look_back()
+
+    def action_find(self, direction: int) -> None:
+        self.set_focus(self.view)
+        self.view.action_look_search(direction)
 
     def action_reconnect(self) -> None:
         self._connect(typing=self.view.typing)
@@ -278,6 +299,12 @@ class WorkerScreen(ConsoleSwitch):
             if self._authority is Authority.TYPE and self.is_attached:
                 self._connect(typing=False)  # who only looks holds no authority to type
         self._keys_changed()
+
+    def on_console_view_looked(self, event: ConsoleView.Looked) -> None:
+        self._aside()
+
+    def on_console_view_link_chosen(self, event: ConsoleView.LinkChosen) -> None:
+        self.desk.follow_link(event.links)
 
     def on_console_view_prefix_changed(self, event: ConsoleView.PrefixChanged) -> None:
         self._keys_changed()

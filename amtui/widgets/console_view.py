@@ -97,13 +97,6 @@ class ConsoleView(ConsoleMouse, can_focus=True):
         view: ConsoleView
 
     @dataclass
-    class SearchAsked(Message):
-        """A person wants to type what to search for; `direction` is 1 for down, -1 for up."""
-
-        view: ConsoleView
-        direction: int
-
-    @dataclass
     class LinkChosen(Message):
         """A person wants to open one of these links, by a key or a click of their own."""
 
@@ -219,7 +212,7 @@ class ConsoleView(ConsoleMouse, can_focus=True):
             self.typing = False
         elif found[1] == "scroll":
             self.typing = False
-            self._look(back_to_typing=True)
+            self.look_back(back_to_typing=True)
         else:
             self.post_message(self.Command(self, found[1]))
 
@@ -296,14 +289,9 @@ class ConsoleView(ConsoleMouse, can_focus=True):
     def look_changed(self) -> None:
         self.post_message(self.Looked(self))
 
-    def ask_search(self) -> None:
-        self.post_message(self.SearchAsked(self, self._direction))
-
-    def wants_typing(self) -> None:
-        self.post_message(self.Command(self, "type"))
-
     def choose_link(self, found: list[Link]) -> None:
-        self.post_message(self.LinkChosen(self, found))
+        if found:
+            self.post_message(self.LinkChosen(self, found))
 
     def _look_further(self) -> None:
         """Ask the worker's tmux for rows older than ours; one question at a time, the last wish counts."""

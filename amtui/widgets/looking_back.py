@@ -74,7 +74,6 @@ class LookingBack(ConsolePicture):
     """A picture of a console that can be looked back through."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("v", "look", "Scroll", id="console.look"),
         Binding("slash", "look_search(1)", "Search", id="console.search"),
         Binding("question_mark", "look_search(-1)", "Search back", id="console.search_back"),
         Binding("n", "look_hit(1)", "Next", id="console.next_hit"),
@@ -109,6 +108,11 @@ class LookingBack(ConsolePicture):
 
     def __init__(self, **how: Any) -> None:
         super().__init__(**how)
+        # Both are called in the turn of the key, not by a message: the next key is already on its way.
+        self.prompt: Callable[[int], None] | None = None
+        """Lets a person type what to search for, down (1) or up (-1); set by who has a line for it."""
+        self.resume: Callable[[], None] | None = None
+        """Begins type mode again after scroll mode that began in it; set by who holds the view."""
         self._selection = Selection()
         self._place = Place(0, 0)
         self._column = 0
@@ -139,9 +143,6 @@ class LookingBack(ConsolePicture):
     def look_changed(self) -> None:
         """The position line has something else to tell."""
 
-    def wants_typing(self) -> None:
-        """Scroll mode is over and the person was typing before."""
-
     def choose_link(self, found: list[Link]) -> None:
         """A person wants to open one of these."""
 
@@ -153,20 +154,18 @@ class LookingBack(ConsolePicture):
         self.looking = False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "look":
-            return self._live and self.handle is not None and not self.looking and not self.typing
-        if action == "look_search" and parameters == (1,):
-            return self._live and self.handle is not None and not self.typing
         if action == "look_hit":
             return self.looking and self._search is not None
         if action.startswith("look_"):
             return self.looking
         return super().check_action(action, parameters)
 
-    def action_look(self) -> None:
-        self._look()
+    @property
+    def can_look(self) -> bool:
+        """There is a console to look back in, and nobody does."""
+        return self._live and self.handle is not None and not self.looking and not self.typing
 
-    def _look(self, *, light: bool = False, back_to_typing: bool = False) -> None:
+    def look_back(self, *, light: bool = False, back_to_typing: bool = False) -> None:
         """Scroll mode begins: the picture stands still, the cursor is where the program's is."""
         if self.handle is None or self.looking:
             return
@@ -196,8 +195,8 @@ class LookingBack(ConsolePicture):
     def action_look_leave(self) -> None:
         again, self._back_to_typing = self._back_to_typing, False
         self.looking = False
-        if again:
-            self.wants_typing()
+        if again and self.resume is not None:
+            self.resume()
 
     def action_look_escape(self) -> None:
         if self._selection.begun:
@@ -378,7 +377,7 @@ class LookingBack(ConsolePicture):
     def _looks_from_here(self) -> None:
         """A key of view mode scrolls: that is scroll mode, left again by scrolling to the end."""
         if self._live and not self.typing and self.handle is not None and not self.handle.screen.alternate:
-            self._look(light=True)
+            self.look_back(light=True)
 
     def action_scroll_back(self, pages: int) -> None:
         if pages > 0:
@@ -401,15 +400,13 @@ class LookingBack(ConsolePicture):
 
     # ---- searching
 
-    def ask_search(self) -> None:
-        """Show the line that a search is typed into."""
-
     def action_look_search(self, direction: int) -> None:
-        self._look()
+        self.look_back()
         self._light = False
         self._direction = direction
         self._origin = self._place
-        self.ask_search()
+        if self.prompt is not None:
+            self.prompt(direction)
 
     def find(self, text: str, *, regex: bool = False) -> None:
         """Search for `text` while it is being typed, from where the typing began."""
