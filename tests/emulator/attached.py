@@ -161,19 +161,29 @@ class Attached(Pane):
 
     def press(self, keys: Sequence[bytes]) -> list[bytes]:
         """What the program receives for each of these keys, which are complete in themselves."""
-        out: list[bytes] = []
-        room: list[bytes] = []
-        for number, key in enumerate(keys):
-            room.append(key + MARK)
-            if number + 1 == len(keys) or sum(map(len, room)) > 800:
-                self.terminal.types(b"".join(room))
-                out += [self.program.take() for _ in room]
-                room = []
-        return out
+        return press(self.terminal, self.program, keys)
 
     def press_slowly(self, *pieces: bytes) -> bytes:
         """What it receives for pieces, each of which is followed by silence until something of it arrived."""
-        for piece in pieces:
-            self.program.answers(partial(self.terminal.types, piece))
-        self.terminal.types(MARK)
-        return self.program.take()
+        return press_slowly(self.terminal, self.program, *pieces)
+
+
+def press(terminal: Terminal, program: Program, keys: Sequence[bytes]) -> list[bytes]:
+    """What `program` receives for each of these keys, which are complete in themselves."""
+    out: list[bytes] = []
+    room: list[bytes] = []
+    for number, key in enumerate(keys):
+        room.append(key + MARK)
+        if number + 1 == len(keys) or sum(map(len, room)) > 800:
+            terminal.types(b"".join(room))
+            out += [program.take() for _ in room]
+            room = []
+    return out
+
+
+def press_slowly(terminal: Terminal, program: Program, *pieces: bytes) -> bytes:
+    """What it receives for pieces, each of which is followed by silence until something of it arrived."""
+    for piece in pieces:
+        program.answers(partial(terminal.types, piece))
+    terminal.types(MARK)
+    return program.take()

@@ -142,10 +142,12 @@ def test_every_mouse_event_in_every_mode(tmux_path: str) -> None:
         for mode, setting in table.MOUSE_MODES.items():
             modes = modes_after(setting)
             person.program.sets(setting)
-            for gesture in [*table.GESTURES, *(table.OLD_MOUSE if not modes.mouse_sgr else [])]:
+            gestures = [*table.GESTURES, *(table.OLD_MOUSE if not modes.mouse_sgr else [])]
+            theirs = iter(person.press([data for gesture in gestures for data in gesture]))
+            for gesture in gestures:
                 parser = HostParser()
-                for data, theirs in zip(gesture, person.press(gesture), strict=True):
-                    tally.compare(mode, data, theirs, sent(parser.feed(data), modes))
+                for data in gesture:
+                    tally.compare(mode, data, next(theirs), sent(parser.feed(data), modes))
     finally:
         person.close()
     tally.judge(
@@ -211,8 +213,8 @@ def test_what_only_a_terminal_can_have_begun_is_never_typed() -> None:
     for data in (
         b"\x1b[<35;1", b"\x1b[1;", b"\x1b[M ", b"\x1b]11;rgb:00", b"\x1bP1$r", b"\x1b[?2026;2", b"\x1b[97;;9",
         b"\x1b[?1;2c", b"\x1b[>0;276;0c", b"\x1b[0n", b"\x1b[24;80R", b"\x1b]10;rgb:1/2/3\x1b\\", b"\x1bP>|name\x1b\\",
-        b"\xe2\x82", b"\x1b_Gi=1;OK\x1b\\", b"\x1b[8;24;80t", b"\x1b[?62;c", b"\x1b[>1u", b"\x1b[?25u", b"\x1b[<0;0;0M", b"\xff\xfe",
-        b"\xc2\x9b", b"\x1b[" + b"9" * 20_000 + b"u", b"\x1b]52;c;" + b"A" * 20_000 + b"\x07",
+        b"\xe2\x82", b"\x1b_Gi=1;OK\x1b\\", b"\x1b[8;24;80t", b"\x1b[?62;c", b"\x1b[>1u", b"\x1b[?25u", b"\x1b[<0;0;0M",
+        b"\xff\xfe", b"\xc2\x9b", b"\x1b[" + b"9" * 20_000 + b"u", b"\x1b]52;c;" + b"A" * 20_000 + b"\x07",
     ):  # fmt: skip
         parser = HostParser()
         found = [*parser.feed(data), *parser.expire()]
