@@ -401,7 +401,10 @@ class Predictor:
         base, place = self._base, _place(screen)
         x, at = base.x, place.x
         text = place.chars[x:at]
-        if place.follows(base) and at > x and text != base.chars[x:at] and "".join(text).strip():
+        # At the very left, where nothing asks, it may be the terminal that echoes what is typed ahead of a password
+        # prompt. A program that has the whole screen does its own echo.
+        asked = x > 0 or screen.alternate
+        if asked and place.follows(base) and at > x and text != base.chars[x:at] and "".join(text).strip():
             keys = [key.what for key in self._tail]
             found = [i for i in range(len(keys) - len(text) + 1) if keys[i : i + len(text)] == text]
             if found:

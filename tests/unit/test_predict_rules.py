@@ -136,6 +136,23 @@ def test_a_password_typed_ahead_of_its_prompt_never_shows() -> None:
     assert not desk.predictor.busy
 
 
+def test_what_the_terminal_itself_echoes_ahead_of_a_password_prompt_is_not_believed() -> None:
+    """Until a program says otherwise, the host's terminal echoes: at the very left, for nothing has asked yet."""
+    desk = Desk().confirmed("ssh x")
+    desk.press(ENTER)
+    desk.answer(b"\r\n")
+    desk.wait(0.1)
+    desk.type("hunt")
+    desk.accept(2)
+    desk.say(b"hu")
+    assert desk.row(1) == "hu"
+    desk.say(b"Password: ")
+    desk.accept()
+    desk.wait(0.5)
+    desk.type("er2")
+    assert desk.row(1) == "huPassword:"
+
+
 def test_a_prompt_that_answers_with_stars_shows_no_letter() -> None:
     desk = Desk(b"Token: ")
     for char in "abc":
