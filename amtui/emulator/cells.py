@@ -92,6 +92,8 @@ class Row:
 
     chars: list[str]
     attrs: list[Attr]
+    shared = False
+    """Stands in several lines at once, so it must never be changed: who writes to the line takes a copy."""
 
     def __init__(self, chars: list[str], attrs: list[Attr]) -> None:
         self.chars = chars
@@ -108,29 +110,16 @@ class Row:
         self._text: str | tuple[str, ...] | None = None
 
     @classmethod
-    def plain(cls, text: str, attr: Attr, columns: int, wrapped: bool) -> Row:
-        """A row of ASCII `text` in one attribute, stored compactly."""
+    def plain(cls, text: str, attr: Attr, columns: int, wrapped: bool, start: int = 0) -> Row:
+        """A row of ASCII `text` in one attribute, stored compactly; before `start` it is blank."""
         row = cls.__new__(cls)
         row._text = text
-        row._spans = (len(text), attr)
+        row._spans = (start, DEFAULT, len(text), attr) if start else (len(text), attr)
         row._columns = columns
         row.wide = False
         row.wrapped = wrapped
         row.version = 1 if text else 0
         row.erasures = 0
-        row.cache = None
-        return row
-
-    @classmethod
-    def blank(cls, attr: Attr, columns: int) -> Row:
-        """A row of blanks in one attribute, stored compactly: for clearing many lines at once."""
-        row = cls.__new__(cls)
-        row._text = ""
-        row._spans = (columns, attr)
-        row._columns = columns
-        row.wide = False
-        row.wrapped = False
-        row.version = row.erasures = 0 if attr is DEFAULT else 1
         row.cache = None
         return row
 
@@ -150,7 +139,7 @@ class Row:
 
     def pack(self) -> None:
         """Store the row compactly; it unpacks itself when someone looks at its cells."""
-        if self._text is not None:
+        if self._text is not None or self.shared:
             return
         chars, attrs = self.chars, self.attrs
         spans: list[Any] = []
@@ -207,6 +196,25 @@ class Row:
     def text(self) -> str:
         """The row's characters, blanks included."""
         return "".join(_shown(self.chars) if self.wide else self.chars)
+
+
+class SharedRow(Row):
+    """What many lines hold that were cleared and not yet drawn to: clearing a screen makes no rows."""
+
+    __slots__ = ()
+    shared = True
+
+    def __init__(self, char: str, attr: Attr, columns: int) -> None:
+        """A line of `char` in one attribute; it counts as used if that is no blank."""
+        super().__init__([char] * columns, [attr] * columns)
+        self.version = 0 if char == " " and attr is DEFAULT else 1
+        self.erasures = self.version if char == " " else 0
+
+    def own(self) -> Row:
+        """A row of its own with the same cells."""
+        row = Row(self.chars[:], self.attrs[:])
+        row.version, row.erasures, row.wrapped = self.version, self.erasures, self.wrapped
+        return row
 
 
 def _spans(attrs: Sequence[Attr]) -> Iterator[tuple[int, Attr]]:

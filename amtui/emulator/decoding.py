@@ -76,11 +76,7 @@ class Utf8:
                 if self._held:
                     out.append(DROPPED)
                     self._quiet += run
-                    if (
-                        in_string
-                        or len(self._quiet) > _QUIET_LENGTH
-                        or not _QUIET.fullmatch(self._quiet)
-                    ):
+                    if in_string or len(self._quiet) > _QUIET_LENGTH or not _QUIET.fullmatch(self._quiet):
                         self._held = b""
                 out.append(run.decode("ascii"))
                 in_string = _within(run, in_string)

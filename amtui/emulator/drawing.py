@@ -69,7 +69,7 @@ class Drawing(Editing):
             self.draw(text[start:])
 
     def _wrap(self) -> None:
-        self.rows[self.cursor.y].wrapped = True
+        self._own(self.cursor.y).wrapped = True
         self._line_feed(None)
         self.cursor.x = 0
 
@@ -80,7 +80,7 @@ class Drawing(Editing):
         while at < size:
             if cursor.x >= columns:
                 self._wrap()
-            row, x = self.rows[cursor.y], cursor.x
+            row, x = self._own(cursor.y), cursor.x
             count = min(columns - x, size - at)
             end = x + count
             if row.wide:
@@ -106,7 +106,7 @@ class Drawing(Editing):
                 if not modes.wrap:
                     return
                 self._wrap()
-            row, x = self.rows[cursor.y], cursor.x
+            row, x = self._own(cursor.y), cursor.x
             if row.wide:
                 self._draw_cell(text[at], 1)
                 at += 1
@@ -133,7 +133,7 @@ class Drawing(Editing):
             if room <= 0:
                 self._wrap()
                 continue
-            row, x = self.rows[cursor.y], cursor.x
+            row, x = self._own(cursor.y), cursor.x
             count = min(room, size - at)
             end = x + 2 * count
             if row.wide:
@@ -167,12 +167,12 @@ class Drawing(Editing):
         if not modes.wrap and cells > 1 and cursor.x != columns and cursor.x > columns - cells:
             return
         if modes.insert:
-            self._insert_cells(self.rows[cursor.y], cursor.x, cells, DEFAULT)
+            self._insert_cells(self._own(cursor.y), cursor.x, cells, DEFAULT)
         if modes.wrap and cursor.x > columns - cells:
             self._wrap()
         if cursor.x > columns - cells:
             return
-        row, x = self.rows[cursor.y], cursor.x
+        row, x = self._own(cursor.y), cursor.x
         if row.wide:
             _overwrite(row, x, cells)
         if not modes.insert and not self.drawing and _looks_written(row, x, char, cursor.attr):
@@ -196,7 +196,7 @@ class Drawing(Editing):
         if not self.modes.wrap:
             return
         if cursor.x == 0:
-            row = self.rows[cursor.y]
+            row = self._own(cursor.y)
             row.chars[0], row.attrs[0] = char, cursor.attr
             row.wide = True
             row.version += 1
@@ -204,7 +204,7 @@ class Drawing(Editing):
 
     def _combine(self, char: str) -> None:
         """Join `char` to the cell left of the cursor, if that has room."""
-        row, x = self.rows[self.cursor.y], self.cursor.x - 1
+        row, x = self._own(self.cursor.y), self.cursor.x - 1
         while x >= 0 and row.chars[x] == "":
             x -= 1
         if x < 0:

@@ -6,9 +6,7 @@ the function. Semantics: tmux 3.3a's screen-write.c.
 
 from __future__ import annotations
 
-import sys
-
-from amtui.emulator.cells import DEFAULT, Attr, Row, erased
+from amtui.emulator.cells import DEFAULT, Attr, Row, SharedRow, erased
 from amtui.emulator.state import State
 
 Number = int | None
@@ -146,14 +144,20 @@ class Editing(State):
     def set_tab_stop(self) -> None:
         """HTS."""
         if self.cursor.x < self.columns:
-            self.tabstops.add(self.cursor.x)
+            self._own_tabs().add(self.cursor.x)
 
     def clear_tab_stop(self, how: Number = 0, *_: Number) -> None:
         """TBC: 0 here, 3 all."""
         if not how:
-            self.tabstops.discard(self.cursor.x)
+            self._own_tabs().discard(self.cursor.x)
         elif how == 3:
-            self.tabstops.clear()
+            self.tabstops = set()
+
+    def _own_tabs(self) -> set[int]:
+        """The stops to change; the usual ones stay as they are for the next reset."""
+        if self.tabstops is self._usual_tabs:
+            self.tabstops = set(self._usual_tabs)
+        return self.tabstops
 
     def save_cursor(self, *_: Number) -> None:
         """DECSC: position, attributes, character sets and origin mode into the one slot."""
@@ -178,7 +182,7 @@ class Editing(State):
         if start == 0 and end == self.columns:
             self._clear_lines(y, 1)
             return
-        row = self.rows[y]
+        row = self._own(y)
         row.chars[start:end] = self._blank_chars[start:end]
         row.attrs[start:end] = [erased(self.cursor.attr.bg)] * (end - start)
         row.version += 1
@@ -247,7 +251,7 @@ class Editing(State):
         x = self.cursor.x
         if count > 0 and x < self.columns:
             count = min(count, self.columns - x)
-            self._insert_cells(self.rows[self.cursor.y], x, count, erased(self.cursor.attr.bg))
+            self._insert_cells(self._own(self.cursor.y), x, count, erased(self.cursor.attr.bg))
 
     def delete_characters(self, count: Number = None, *_: Number) -> None:
         """DCH."""
@@ -259,7 +263,7 @@ class Editing(State):
         if count == self.columns:
             self._clear_lines(y, 1)
             return
-        row = self.rows[y]
+        row = self._own(y)
         del row.chars[x : x + count], row.attrs[x : x + count]
         row.chars += [" "] * count
         row.attrs += [erased(self.cursor.attr.bg)] * count
@@ -303,7 +307,7 @@ class Editing(State):
         if count > 0:
             self._clear_lines(y, count)
         elif count < 0:
-            self._unwrap(y)
+            self.unwrap(y)
 
     def scroll_up(self, count: Number = None, *_: Number) -> None:
         """SU."""
@@ -319,10 +323,12 @@ class Editing(State):
 
     def alignment_display(self) -> None:
         """DECALN: a screen of E, margins reset, cursor home."""
-        rows, columns = self.rows, self.columns
-        text = sys.intern("E" * columns)
-        for y, row in enumerate(rows):
-            if row._text is not text or row._spans != (columns, DEFAULT):  # not aligned already
-                rows[y] = Row.plain(text, DEFAULT, columns, row.wrapped)
+        aligned = SharedRow("E", DEFAULT, self.columns)
+        for y, row in enumerate(self.rows):
+            if row.wrapped:
+                self.rows[y] = own = aligned.own()
+                own.wrapped = True
+            else:
+                self.rows[y] = aligned
         self.cursor.x = self.cursor.y = 0
         self.top, self.bottom = 0, self.lines - 1

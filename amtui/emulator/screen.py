@@ -9,7 +9,7 @@ from typing import Any
 import pyte
 from pyte.screens import Char, Margins
 
-from amtui.emulator.cells import DEFAULT, HARMFUL, Row, intern
+from amtui.emulator.cells import DEFAULT, HARMFUL, Row, SharedRow, intern
 from amtui.emulator.drawing import Drawing
 from amtui.emulator.editing import Number
 from amtui.emulator.history import History
@@ -52,7 +52,7 @@ class Screen(Drawing, pyte.Screen):  # type: ignore[misc]
         self.saved_columns = None
         self._titles: list[str] = []
         self._set_up(columns, lines, History(history, columns, self.parse_rows))
-        self.tabstops = set(range(8, self.columns, 8))
+        self.tabstops = self._usual_tabs
 
     # What it shows
 
@@ -99,7 +99,7 @@ class Screen(Drawing, pyte.Screen):  # type: ignore[misc]
         self.saved = Saved()
         self.charsets, self.shift, self.joining = [False, False], 0, False
         self.set_attr(DEFAULT)
-        self.tabstops = set(range(8, self.columns, 8))
+        self.tabstops = self._usual_tabs
         self.top, self.bottom = 0, self.lines - 1
         self.modes.reset()
         self._refresh_plain()
@@ -118,26 +118,41 @@ class Screen(Drawing, pyte.Screen):  # type: ignore[misc]
         cursor, old = self.cursor, self.lines
         if columns != self.columns:
             self.columns = self.history.columns = columns
-            self._blank_chars = [" "] * columns
-            self._blank_attrs = [DEFAULT] * columns
-            self.tabstops = set(range(8, columns, 8))
-            for row in self.rows + (self.main or []):
-                _fit(row, columns)
+            self._set_width()
+            self.tabstops = self._usual_tabs
+            self.rows = [self._fitted(row) for row in self.rows]
+            if self.main is not None:
+                self.main = [self._fitted(row) for row in self.main]
         while len(self.rows) > max(lines, cursor.y + 1) and not self.rows[-1].used:
             self.rows.pop()
         away = max(0, len(self.rows) - lines)
         if self.main is None:
             self.history.extend(self.rows[:away])
         del self.rows[:away]
-        self.rows += [self._blank() for _ in range(lines - len(self.rows))]
+        self.rows += self._blanks(lines - len(self.rows), None)
         if self.main is not None:
-            self.main = [*self.main[-lines:], *(self._blank() for _ in range(lines - len(self.main)))]
+            self.main = [*self.main[-lines:], *self._blanks(lines - len(self.main), None)]
         self.lines = lines
         self.top, self.bottom = 0, lines - 1
         cursor.y = min(max(0, cursor.y - away), lines - 1)
         cursor.x = min(cursor.x, columns)
         self.dirty.update(range(max(lines, old)))
         self.changed += 1
+
+    def _fitted(self, row: Row) -> Row:
+        """A row cropped or padded to the width."""
+        if isinstance(row, SharedRow):
+            if row.version == 0:
+                return self.shared_blank
+            row = row.own()
+        columns = self.columns
+        del row.chars[columns:], row.attrs[columns:]
+        short = columns - len(row.chars)
+        row.chars += [" "] * short
+        row.attrs += [DEFAULT] * short
+        row.version += 1
+        row.erasures += 1
+        return row
 
     def set_margins(self, top: Number = None, bottom: Number = None, *_: Number) -> None:
         """DECSTBM, counted from 1; the cursor goes home."""
@@ -315,13 +330,3 @@ class Screen(Drawing, pyte.Screen):  # type: ignore[misc]
         from amtui.emulator.snapshot import parse_rows
 
         return parse_rows(lines, self.columns)
-
-
-def _fit(row: Row, columns: int) -> None:
-    """Crop or pad a row."""
-    del row.chars[columns:], row.attrs[columns:]
-    short = columns - len(row.chars)
-    row.chars += [" "] * short
-    row.attrs += [DEFAULT] * short
-    row.version += 1
-    row.erasures += 1

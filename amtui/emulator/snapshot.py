@@ -231,7 +231,7 @@ def _restore_modes(screen: Screen, values: dict[str, str]) -> None:
         saved = (int(values["saved_x"]), int(values["saved_y"]))
         if max(saved) <= _LARGEST:
             screen.main_cursor, screen.main_attr = saved, DEFAULT
-    screen.tabstops = set(range(8, screen.columns, 8))
+    screen.tabstops = screen._usual_tabs
     if values["tabs"]:
         stops = [int(stop) for stop in values["tabs"].split(",") if stop.isdecimal() and len(stop) < 6]
         screen.tabstops = {stop for stop in stops if stop < screen.columns}

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from pyte.screens import Char
 
-from amtui.emulator.cells import DEFAULT, Attr, Colour, Row, erased
+from amtui.emulator.cells import DEFAULT, Attr, Colour, Row, SharedRow, erased
 from amtui.emulator.history import History
 from amtui.emulator.modes import Modes
 from amtui.emulator.tokens import Pen, Pens
 from amtui.emulator.views import attr_of, cell
+
+_COLOURS_KEPT = 64
 
 
 class Cursor:
@@ -81,13 +83,17 @@ class State:
         """A zero width joiner came last."""
         self.top = 0
         self.bottom = self.lines - 1
-        self._blank_chars = [" "] * self.columns
-        self._blank_attrs = [DEFAULT] * self.columns
-        self.rows: list[Row] = [self._blank() for _ in range(self.lines)]
+        self._set_width()
+        self.rows: list[Row] = self._blanks(self.lines, None)
         self.main: list[Row] | None = None
         """The main screen's rows while the alternate screen shows."""
         self.main_cursor: tuple[int, int] | None = None
         self.main_attr: Attr = DEFAULT
+
+    @property
+    def height(self) -> int:
+        """Lines in the scroll region."""
+        return self.bottom - self.top + 1
 
     def set_attr(self, attr: Attr) -> None:
         """Draw with `attr` from now on."""
@@ -98,54 +104,67 @@ class State:
         self.drawing = self.charsets[self.shift]
         self.plain = self.modes.wrap and not self.modes.insert and not self.drawing
 
-    def _blank(self, background: Colour = None) -> Row:
+    def _set_width(self) -> None:
+        """What depends on the number of columns alone."""
+        self._blank_chars = [" "] * self.columns
+        self._blank_attrs = [DEFAULT] * self.columns
+        self._usual_tabs = set(range(8, self.columns, 8))
+        self.shared_blank: Row = SharedRow(" ", DEFAULT, self.columns)
+        self._shared_coloured: dict[Colour, SharedRow] = {}
+
+    def _blank(self) -> Row:
+        """A new row of blanks."""
+        return Row(self._blank_chars[:], self._blank_attrs[:])
+
+    def _shared(self, background: Colour) -> Row:
+        """The blank row of this background that stands in all lines which are cleared and not drawn to since."""
         if background is None:
-            return Row(self._blank_chars[:], self._blank_attrs[:])
-        row = Row(self._blank_chars[:], [erased(background)] * self.columns)
-        row.version = row.erasures = 1
+            return self.shared_blank
+        row = self._shared_coloured.get(background)
+        if row is None:
+            if len(self._shared_coloured) >= _COLOURS_KEPT:
+                self._shared_coloured.clear()
+            row = self._shared_coloured[background] = SharedRow(" ", erased(background), self.columns)
         return row
 
     def _blanks(self, count: int, background: Colour) -> list[Row]:
-        """Blank rows of which most will be overwritten or cleared again before anyone looks at them."""
-        if count == 1:
-            return [self._blank(background)]
-        attr, columns = erased(background), self.columns
-        return [Row.blank(attr, columns) for _ in range(count)]
+        return [self._shared(background)] * count
+
+    def _own(self, y: int) -> Row:
+        """The row of line `y` to change."""
+        row = self.rows[y]
+        if isinstance(row, SharedRow):
+            row = self.rows[y] = row.own()
+        return row
 
     # Lines
 
-    def _unwrap(self, y: int) -> None:
+    def unwrap(self, y: int) -> None:
         """The row above `y` no longer runs on into it."""
-        if y > 0:
-            self.rows[y - 1].wrapped = False
-        else:
+        if y <= 0:
             self.history.unwrap_last()
+        elif self.rows[y - 1].wrapped:
+            self._own(y - 1).wrapped = False
 
     def _clear_lines(self, y: int, count: int) -> None:
         if count <= 0:
             return
         background = self.cursor.attr.bg
-        if background is None:  # a row that was never written to is left as it is
-            attr, columns = DEFAULT, self.columns
-            self.rows[y : y + count] = [
-                row if row.version == 0 else Row.blank(attr, columns) for row in self.rows[y : y + count]
-            ]
-        else:
-            self.rows[y : y + count] = self._blanks(count, background)
-        self._unwrap(y)
+        self.rows[y : y + count] = self._blanks(count, background)
+        self.unwrap(y)
 
     def _move_lines(self, to: int, start: int, count: int, background: Colour) -> None:
         """Move `count` lines; those moved from and not moved to become blank, all others stay."""
         if count <= 0 or to == start:
             return
         rows = self.rows
-        self._unwrap(to)
+        self.unwrap(to)
         rows[to : to + count] = rows[start : start + count]
         end = start + count
         first, last = (start, min(to, end)) if to > start else (max(to + count, start), end)
         rows[first:last] = self._blanks(last - first, background)
         if start < to or start >= to + count:
-            self._unwrap(start)
+            self.unwrap(start)
 
     def _scroll_up(self, count: int, background: Colour) -> None:
         """The scroll region's lines move up; on the main screen what leaves at the top is history."""
@@ -155,7 +174,7 @@ class State:
             if bottom == top:
                 return
             if top:
-                rows[top - 1].wrapped = False
+                self.unwrap(top)
         else:
             # tmux keeps lines that leave an inner scroll region too, and history is joined by tmux's numbers.
             self.history.extend(rows[top : top + count])
@@ -163,7 +182,7 @@ class State:
         at = bottom + 1 - count
         rows[at:at] = self._blanks(count, background)
         if self.main is not None and bottom - top < 2:
-            rows[top].wrapped = False
+            self.unwrap(top + 1)
 
     def _scroll_one(self, background: Colour) -> None:
         """`_scroll_up` by one line, which is what nearly all scrolling is."""
@@ -172,29 +191,22 @@ class State:
             return
         rows = self.rows
         self.history.push(rows.pop(self.top))
-        if background is None:
-            rows.insert(self.bottom, Row(self._blank_chars[:], self._blank_attrs[:]))
-        else:
-            rows.insert(self.bottom, self._blank(background))
+        rows.insert(self.bottom, self.shared_blank if background is None else self._shared(background))
 
     def _scroll_down(self, count: int, background: Colour) -> None:
         top, bottom, rows = self.top, self.bottom, self.rows
         if bottom == top:
             return
         count = min(count, bottom - top + 1)
-        rows[top].wrapped = False
+        self.unwrap(top + 1)
         del rows[bottom + 1 - count : bottom + 1]
         rows[top:top] = self._blanks(count, background)
-        self._unwrap(top)
+        self.unwrap(top)
 
     def _clear_screen(self) -> None:
         """Blank everything; on the main screen what was used becomes history first."""
         if self.main is None:
-            last = self.lines
-            for row in reversed(self.rows):
-                if row.version > row.erasures:  # row.used
-                    break
-                last -= 1
+            last = self._lines_used()
             if last:
                 # all are replaced, used or not: what is in the history must not be drawn to again
                 self.history.extend(self.rows[:last])
@@ -202,6 +214,17 @@ class State:
                 if last == self.lines:
                     return
         self._clear_lines(0, self.lines)
+
+    def _lines_used(self) -> int:
+        """Lines down to the last one on which something was written."""
+        rows, blank = self.rows, self.shared_blank
+        blanks = rows.count(blank)
+        last = self.lines - blanks
+        if blanks and rows.index(blank) != last:  # else they are exactly the last ones
+            last = self.lines
+        while last and not rows[last - 1].used:
+            last -= 1
+        return last
 
     def _line_feed(self, background: Colour) -> None:
         cursor = self.cursor

@@ -9,11 +9,11 @@ from typing import Final
 import pyte
 
 from amtui.emulator import tokens
-from amtui.emulator.cells import DEFAULT, Row
+from amtui.emulator.blocks import LINES, STAIRS, take_lines, take_stairs
 from amtui.emulator.commands import Commands
 from amtui.emulator.decoding import Utf8
 from amtui.emulator.screen import Screen
-from amtui.emulator.tokens import BLOCK, NONE, TOKEN, Parameters
+from amtui.emulator.tokens import NONE, TOKEN, Parameters
 from amtui.emulator.width import NARROW
 
 _STRING_KEPT: Final = 4096
@@ -138,6 +138,8 @@ class Stream(pyte.ByteStream):
                 x = cursor.x
                 end = x + len(last)
                 row = screen.rows[cursor.y]
+                if row.shared:
+                    row = screen._own(cursor.y)
                 if (end <= columns and screen.plain and not row.wide and last.isascii()) or (
                     end <= columns
                     and screen.plain
@@ -187,11 +189,23 @@ class Stream(pyte.ByteStream):
             last = ""
             if kind == 2 or kind == 7:
                 cursor.x = 0
-                if cursor.y == screen.bottom and screen.plain:
+                if cursor.y == screen.bottom > screen.top + 1 and screen.plain and cursor.attr.bg is None:
                     at = token.end()
-                    block = BLOCK.match(data, at)
-                    if block and self._block(block.group()):
+                    block = LINES.match(data, at)
+                    if block:
+                        take_lines(screen, block.group())
                         return at, block.end(), last
+            elif (
+                kind == 3
+                and cursor.y == screen.bottom > screen.top + 1
+                and screen.plain
+                and cursor.attr.bg is None
+            ):
+                at = token.end()
+                block = STAIRS.match(data, at)
+                taken = take_stairs(screen, block.group()) if block else 0
+                if taken:
+                    return at, at + taken, last
             if cursor.y == screen.bottom:
                 screen._scroll_one(cursor.attr.bg)
             elif cursor.y < screen.lines - 1:
@@ -211,43 +225,6 @@ class Stream(pyte.ByteStream):
         if kind == tokens.CSI_ODD:
             return "" if self.commands.private(text) else last
         return "" if self.commands.escape(text) else last
-
-    def _block(self, text: str) -> bool:
-        """Plain lines at the bottom of the scroll region: rows are made from them whole, most go to history."""
-        screen = self.screen
-        attr, columns = screen.cursor.attr, screen.columns
-        if attr.bg is not None or screen.main is not None:
-            return False
-        height = screen.bottom - screen.top + 1
-        lines = text.split("\r\n")
-        lines.pop()
-        away: list[str] = []
-        if attr is DEFAULT and len(lines) > height and max(map(len, lines)) <= columns:
-            # no one will see these lines without scrolling back
-            away = lines[: len(lines) + 1 - height]
-            del lines[: len(away)]
-        made: list[Row] = []
-        plain = Row.plain
-        for line in lines:
-            if len(line) > columns:
-                last = len(line) - 1 - (len(line) - 1) % columns
-                made += [
-                    plain(line[at : at + columns], attr, columns, True) for at in range(0, last, columns)
-                ]
-                line = line[last:]
-            made.append(plain(line, attr, columns, False))
-        made.append(screen._blank())
-        rows = screen.rows[screen.top : screen.bottom + 1]
-        history = screen.history
-        if away:
-            history.extend(rows)
-            rows.clear()
-            history.extend(away)
-        rows += made
-        gone = len(rows) - height
-        history.extend(rows[:gone])
-        screen.rows[screen.top : screen.bottom + 1] = rows[gone:]
-        return True
 
     def _parameters(self, text: str) -> Parameters | None:
         numbers = tokens.parameters(text)

@@ -34,9 +34,6 @@ TOKEN: Final = re.compile(
 )
 """One complete token, matching anything: the last group, NONE, is incomplete or malformed and takes the slow path."""
 
-BLOCK: Final = re.compile("(?:[ -~]*\r\n){2,}")
-"""Plain lines, each ended by CR LF: what a build log mostly is."""
-
 STRING_END: Final = re.compile("[\x1b\x18\x1a\x07]")
 """What may end a control string, depending on its kind."""
 

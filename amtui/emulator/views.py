@@ -90,25 +90,29 @@ class _Lines(Protocol):
     lines: int
     columns: int
 
+    def _own(self, y: int) -> Row: ...
+
 
 class LineView:
     """One row, column by column."""
 
-    __slots__ = ("_row",)
+    __slots__ = ("_screen", "_y")
 
-    def __init__(self, row: Row) -> None:
-        self._row = row
+    def __init__(self, screen: _Lines, y: int) -> None:
+        self._screen = screen
+        self._y = y
 
     def __len__(self) -> int:
-        return len(self._row.chars)
+        return self._screen.columns
 
     def __getitem__(self, x: int) -> Cell:
-        if not 0 <= x < len(self._row.chars):
+        if not 0 <= x < self._screen.columns:
             return cell(" ", DEFAULT)
-        return cell(self._row.chars[x], self._row.attrs[x])
+        row = self._screen.rows[self._y]
+        return cell(row.chars[x], row.attrs[x])
 
     def __setitem__(self, x: int, char: Char) -> None:
-        row = self._row
+        row = self._screen._own(self._y)
         row.chars[x] = char.data.translate(cells.HARMFUL)
         row.attrs[x] = attr_of(char)
         if len(char.data) != 1 or width(char.data) != 1:
@@ -131,7 +135,9 @@ class BufferView:
         return self._screen.lines
 
     def __getitem__(self, y: int) -> LineView:
-        return LineView(self._screen.rows[y])
+        if not -self._screen.lines <= y < self._screen.lines:
+            raise IndexError(y)
+        return LineView(self._screen, y)
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(self._screen.lines))
