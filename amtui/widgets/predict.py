@@ -14,13 +14,13 @@ input.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from amtui.emulator import Screen
-from amtui.emulator.cells import REVERSE, Attr, Row, SharedRow
-from amtui.emulator.width import width
+from amtui.emulator.cells import REVERSE, Attr, Row
+from amtui.widgets.epoch import Cell, Key, Line, Place, meaning
 
 Mode = Literal["auto", "on", "off"]
 
@@ -32,8 +32,6 @@ QUIET: Final = 0.02
 """Seconds without output after which the screen is not in the middle of a frame."""
 LOOK: Final = 0.02
 """Seconds between two looks at what is foreseen."""
-EDGE: Final = 4
-"""Columns before an edge where programs begin to wrap words: nothing is foreseen there."""
 _MEMORY: Final = 64
 """Keys of an unconfirmed epoch that are remembered."""
 
@@ -57,56 +55,6 @@ class Tally:
     """Cells that were shown and taken back."""
     longest: float = 0.0
     """Seconds the longest of those stood."""
-
-
-@dataclass(slots=True)
-class _Key:
-    what: str
-    """A character, or `left`, `right`, `rubout`."""
-    end: int
-    typed: float
-    acked: float | None = None
-
-
-@dataclass(slots=True)
-class _Cell:
-    x: int
-    char: str
-    attr: Attr
-    end: int
-    typed: float
-    before: str
-    credit: bool
-    """The grid did not hold this character before, and no other prediction did."""
-    acked: float | None = None
-    shown: float | None = None
-
-
-@dataclass(slots=True)
-class _Line:
-    """A confirmed epoch: one row, the stretch of it that is known to be typed, and where the caret will be."""
-
-    row: Row
-    start: int
-    end: int
-    caret: int
-    attr: Attr
-    inserts: bool | None
-    """Whether text right of the caret moves over for what is typed; None: not seen yet."""
-    cells: dict[int, _Cell] = field(default_factory=dict)
-    moved: _Key | None = None
-    """The key that last moved the caret, until the worker's cursor is there."""
-    until: _Key | None = None
-    """The key that ended the epoch."""
-
-    @property
-    def pending(self) -> bool:
-        return bool(self.cells) or self.moved is not None
-
-    def text(self, x: int) -> str:
-        """The character at `x` as foreseen."""
-        cell = self.cells.get(x)
-        return self.row.chars[x] if cell is None else cell.char
 
 
 class Trigger:
@@ -157,13 +105,13 @@ class Predictor:
         self.tally = Tally()
         self._lag = 0.0
         """Smoothed seconds between a key's acceptance and its echo."""
-        self._waiting: deque[_Key] = deque()
-        self._tail: list[_Key] = []
+        self._waiting: deque[Key] = deque()
+        self._tail: list[Key] = []
         """Keys of the unconfirmed epoch."""
-        self._base: _Place | None = None
+        self._base: Place | None = None
         """Where the worker's cursor was before their echo."""
-        self._line: _Line | None = None
-        self._fading: list[_Line] = []
+        self._line: Line | None = None
+        self._fading: list[Line] = []
         """Earlier epochs that are not judged yet."""
         self._size = (0, 0)
         self._seen: object = None
@@ -202,7 +150,7 @@ class Predictor:
         if self.mode == "off":
             return
         self._watch(screen, now)
-        key = _Key(_meaning(data), self._sent, now)
+        key = Key(meaning(data), self._sent, now)
         self._waiting.append(key)
         if self._line is not None and key.what and self._extend(self._line, key, screen):
             return
@@ -210,7 +158,7 @@ class Predictor:
         if len(key.what) == 1:
             self._remember(key, screen)
 
-    def _doubt(self, key: _Key) -> None:
+    def _doubt(self, key: Key) -> None:
         """A new epoch begins with, or behind, this key."""
         if self._line is not None and self._line.pending:
             self._line.until = key
@@ -220,63 +168,18 @@ class Predictor:
             self._base = None
         self._line = None
 
-    def _remember(self, key: _Key, screen: Screen) -> None:
+    def _remember(self, key: Key, screen: Screen) -> None:
         if self._base is None:
-            self._base = _place(screen)
+            self._base = Place.of(screen)
         self._tail.append(key)
         del self._tail[:-_MEMORY]
 
-    def _extend(self, line: _Line, key: _Key, screen: Screen) -> bool:
+    def _extend(self, line: Line, key: Key, screen: Screen) -> bool:
         """Foresee `key` in a confirmed epoch; False when it cannot be."""
-        y = _find(screen, line.row)
+        y = line.where(screen)
         if y is None or (not line.pending and (screen.cursor.x, screen.cursor.y) != (line.caret, y)):
             return False
-        if key.what == "left":
-            if line.caret <= line.start:
-                return False
-            line.caret -= 1
-        elif key.what == "right":
-            if line.caret >= line.end:
-                return False
-            line.caret += 1
-        else:
-            right = _stretch(line, line.caret)
-            if right is None or (
-                right and not (line.inserts or (line.inserts is False and key.what != "rubout"))
-            ):
-                return False
-            if key.what == "rubout":
-                if line.caret - 1 <= line.start:
-                    return False  # an empty field may show something else
-                self._rub(line, key, right)
-            else:
-                self._put(line, key, right)
-        line.moved = key
-        return True
-
-    def _put(self, line: _Line, key: _Key, right: int) -> None:
-        at = line.caret
-        if line.inserts:
-            for x in range(at + right, at, -1):
-                self._foresee(line, x, line.text(x - 1), _look(line, x - 1), key)
-        self._foresee(line, at, key.what, line.attr, key)
-        line.end = max(line.end + (1 if line.inserts and right else 0), at + 1)
-        line.caret += 1
-
-    def _rub(self, line: _Line, key: _Key, right: int) -> None:
-        line.caret -= 1
-        for x in range(line.caret, line.caret + right):
-            self._foresee(line, x, line.text(x + 1), _look(line, x + 1), key)
-        self._foresee(line, line.caret + right, " ", _look(line, line.caret + right), key)
-        line.end -= 1
-
-    def _foresee(self, line: _Line, x: int, char: str, attr: Attr, key: _Key) -> None:
-        before = line.row.chars[x]
-        credit = x not in line.cells and char != before
-        old = line.cells.get(x)
-        line.cells[x] = _Cell(x, char, attr, key.end, key.typed, before, credit)
-        if old is not None:
-            line.cells[x].shown = old.shown
+        return line.take(key)
 
     # ---- answers
 
@@ -317,7 +220,7 @@ class Predictor:
         answered = self._changed >= acked - LATE and now - self._changed >= QUIET
         return now - acked >= BOUND or (now - acked >= late and answered)
 
-    def _check(self, line: _Line, now: float) -> list[_Cell]:
+    def _check(self, line: Line, now: float) -> list[Cell]:
         """Let go of cells that came true; returns those that did not although they had their time."""
         wrong = []
         for cell in list(line.cells.values()):
@@ -331,18 +234,18 @@ class Predictor:
                 wrong.append(cell)
         return wrong
 
-    def _came_true(self, line: _Line, cell: _Cell, now: float) -> None:
+    def _came_true(self, line: Line, cell: Cell, now: float) -> None:
         del line.cells[cell.x]
         self.tally.right += 1
         if cell.credit:
             lag = 0.0 if cell.acked is None else now - cell.acked
             self._lag = 0.8 * self._lag + 0.2 * lag
 
-    def _holds(self, line: _Line, screen: Screen, now: float) -> bool:
+    def _holds(self, line: Line, screen: Screen, now: float) -> bool:
         """Judge the living epoch; False when it is wrong."""
         if not line.pending:
             return True
-        y = _find(screen, line.row)
+        y = line.where(screen)
         if y is None or self._check(line, now):
             return False
         cursor = screen.cursor
@@ -357,13 +260,13 @@ class Predictor:
             line.moved = None
         return True
 
-    def _fades(self, line: _Line, screen: Screen, now: float) -> bool:
+    def _fades(self, line: Line, screen: Screen, now: float) -> bool:
         """Judge an epoch that another key has ended; False when nothing of it is left.
 
         That key may undo it all, so a doubt is enough: the program went elsewhere, or a cell is neither old nor new.
         """
         assert line.until is not None
-        y = _find(screen, line.row)
+        y = line.where(screen)
         if y is None:
             return self._drop(line, now)
         late = self._check(line, now)
@@ -376,14 +279,14 @@ class Predictor:
             return self._drop(line, now)
         return True
 
-    def _drop(self, line: _Line, now: float) -> bool:
+    def _drop(self, line: Line, now: float) -> bool:
         for cell in line.cells.values():
             if cell.shown is not None and cell.acked is not None and line.row.chars[cell.x] != cell.char:
                 self.tally.wrong += 1
                 self.tally.longest = max(self.tally.longest, now - cell.shown)
         return False
 
-    def _kill(self, line: _Line, screen: Screen, now: float) -> None:
+    def _kill(self, line: Line, screen: Screen, now: float) -> None:
         """A prediction was wrong: the epoch and everything behind it goes; keys under way may begin another."""
         self._drop(line, now)
         self._line = None
@@ -398,7 +301,7 @@ class Predictor:
     def _seek(self, screen: Screen, now: float) -> None:
         """Look for the echo of a key of the unconfirmed epoch: the cursor went right over what was typed."""
         assert self._base is not None
-        base, place = self._base, _place(screen)
+        base, place = self._base, Place.of(screen)
         x, at = base.x, place.x
         text = place.chars[x:at]
         # At the very left, where nothing asks, it may be the terminal that echoes what is typed ahead of a password
@@ -417,13 +320,11 @@ class Predictor:
             over = [key for key in self._tail if key.acked is not None and now - key.acked >= BOUND]
             del self._tail[: len(over)]
 
-    def _confirm(self, count: int, place: _Place, screen: Screen) -> None:
+    def _confirm(self, count: int, place: Place, screen: Screen) -> None:
         """The first `count` keys of the epoch are on the screen; foresee the others."""
         assert self._base is not None
-        row, x, at = place.row, self._base.x, place.x
-        inserts = _inserts(self._base.chars[x:], place.chars[at:], at - x)
+        line = Line.between(self._base, place)
         rest, self._tail, self._base = self._tail[count:], [], None
-        line = _Line(row, x, at, at, row.attrs[at - 1], inserts)
         self._line = line
         for number, key in enumerate(rest):
             if not self._extend(line, key, screen):
@@ -441,7 +342,7 @@ class Predictor:
         found: dict[int, dict[int, Mark]] = {}
         caret = None
         for line in (*self._fading, *((self._line,) if self._line else ())):
-            y = _find(screen, line.row)
+            y = line.where(screen)
             if y is None or not line.pending:
                 continue
             shown = found.setdefault(y, {})
@@ -471,7 +372,7 @@ def foreseen(row: Row, marks: Sequence[Mark]) -> Row:
     return copy
 
 
-def _move_drawn_caret(line: _Line, y: int, shown: dict[int, Mark], screen: Screen) -> None:
+def _move_drawn_caret(line: Line, y: int, shown: dict[int, Mark], screen: Screen) -> None:
     """A program that hides the cursor draws one of its own: a reversed cell where the hidden cursor stands."""
     x = screen.cursor.x
     if screen.cursor.y != y or max(x, line.caret) >= len(line.row) or x == line.caret:
@@ -482,77 +383,3 @@ def _move_drawn_caret(line: _Line, y: int, shown: dict[int, Mark], screen: Scree
     if x not in shown:
         shown[x] = Mark(x, line.row.chars[x], drawn._replace(flags=drawn.flags & ~REVERSE), unsure=False)
     shown[line.caret] = Mark(line.caret, line.text(line.caret), drawn, unsure=False)
-
-
-def _meaning(data: bytes) -> str:
-    """What a key does to a line of text: a character of one cell, `left`, `right`, `rubout`; empty: who knows."""
-    named: Mapping[bytes, str] = {
-        b"\x7f": "rubout", b"\x1b[D": "left", b"\x1bOD": "left", b"\x1b[C": "right", b"\x1bOC": "right",
-    }  # fmt: skip
-    if data in named:
-        return named[data]
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return ""
-    return text if len(text) == 1 and text.isprintable() and _single(text) else ""
-
-
-def _single(char: str) -> bool:
-    return len(char) == 1 and (char.isascii() or width(char) == 1)
-
-
-class _Place(NamedTuple):
-    """Where the worker's cursor stands, and what its row holds."""
-
-    row: Row
-    x: int
-    y: int
-    chars: list[str]
-
-    def follows(self, other: _Place) -> bool:
-        """Whether this is the same row; one that was cleared gets a body of its own when it is written to."""
-        return self.row is other.row or (isinstance(other.row, SharedRow) and self.y == other.y)
-
-
-def _place(screen: Screen) -> _Place:
-    row = screen.row(screen.cursor.y)
-    return _Place(row, screen.cursor.x, screen.cursor.y, list(row.chars))
-
-
-def _find(screen: Screen, row: Row) -> int | None:
-    """Line of the grid that shows `row` now."""
-    return next((y for y, one in enumerate(screen.rows) if one is row), None)
-
-
-def _stretch(line: _Line, x: int) -> int | None:
-    """How many cells of text touch the caret on its right; None where something is too near, or too wide."""
-    columns = len(line.row)
-    end = x
-    while end + 1 < columns and (line.text(end) != " " or line.text(end + 1) != " "):
-        if not _single(line.text(end)):
-            return None
-        end += 1
-    wall = end
-    while wall < columns and line.text(wall) == " ":
-        wall += 1
-    return end - x if wall - end >= EDGE else None
-
-
-def _look(line: _Line, x: int) -> Attr:
-    """How the cell at `x` looks, without what may be a caret the program drew."""
-    cell = line.cells.get(x)
-    attr = line.row.attrs[x] if cell is None else cell.attr
-    return attr._replace(flags=attr.flags & ~REVERSE) if attr.flags & REVERSE else attr
-
-
-def _inserts(before: Sequence[str], after: Sequence[str], count: int) -> bool | None:
-    """Whether `count` typed cells moved the text right of them over, or replaced it."""
-    end = next((i for i in range(len(before)) if list(before[i : i + 2]) == [" ", " "]), None)
-    if not end:
-        return None
-    if list(after[:end]) == list(before[:end]):
-        return True
-    if end > count and list(after[: end - count]) == list(before[count:end]):
-        return False
-    return None
