@@ -199,8 +199,8 @@ class Predictor:
         age = now - self._waiting[0].typed if self._waiting else 0.0
         active = bool(self._fading or (self._line and self._line.pending))
         self.trigger.look(rtt, age, active=active)
-        if screen.modes.sync:
-            return
+        if screen.modes.sync and now - self._changed < BOUND:
+            return  # in the middle of a frame
         self._fading = [line for line in self._fading if self._fades(line, screen, now)]
         if self._line is not None and not self._holds(self._line, screen, now):
             self._kill(self._line, screen, now)

@@ -170,6 +170,7 @@ def amtui(pump: str) -> list[str]:
 def test_key_to_paint(far: FarHost, tmp_path: Path, pump: str) -> None:
     """`amtui attach` on a pseudo-terminal: key written → cell painted. Prediction off."""
     person = Operator(tmp_path / "operator", env=far.world.environ)
+    (person.config / "config.toml").write_text('[console]\npredict = "off"\n')
     made = [*amtui(pump), "new", "seen", "--on", "ssh:far", "--agent", "shell", "--no-attach"]
     subprocess.run(made, env=person.env, check=True, stdin=subprocess.DEVNULL, capture_output=True)
     line = f"tmux -S {tmp_path / 'ref'} -f /dev/null new-session -A -s ref ';' set status off"

@@ -381,12 +381,21 @@ def test_unfinished_frames_are_not_judged() -> None:
     desk = Desk().confirmed()
     desk.type("x")
     desk.accept()
-    desk.say(b"\x1b[?2026h\x1b[H\x1b[2J")
-    desk.wait(0.5)
-    assert desk.predictor.tally.wrong == 0
+    desk.say(b"\x1b[?2026h\x1b[1K")
+    desk.wait(BOUND - LOOK)
+    assert desk.row() == "   x"
     desk.say(b"\x1b[H$ ax\x1b[?2026l")
     desk.wait(LOOK)
     assert (desk.row(), desk.predictor.tally.wrong) == ("$ ax", 0)
+
+
+def test_a_frame_that_is_never_finished_keeps_nothing_on_show() -> None:
+    desk = Desk().confirmed()
+    desk.type("x")
+    desk.accept()
+    desk.say(b"\x1b[?2026h")
+    desk.wait(2 * BOUND + LOOK)
+    assert desk.row() == "$ a"
 
 
 # ---- whether it shows
