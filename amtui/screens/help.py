@@ -69,6 +69,7 @@ def _console() -> list[tuple[str, Style]]:
         ("  F12       leave type mode", Style()),
         ("  S-pgup    scroll back in amtui's own scrollback (a full-screen program gets the key)", Style()),
         ("  mouse     goes to a program that asked for it; shift+drag selects and copies", Style()),
+        ("  underlined: shown ahead of a slow host's answer (console.predict = auto, on, off)", Style()),
         ("", Style()),
     ]
     return lines
