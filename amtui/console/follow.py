@@ -11,6 +11,7 @@ from amtui.console import helper
 from amtui.console.input import Outbox
 from amtui.console.protocol import FailureFrame, Frame, FrameReader
 from amtui.console.session import Session
+from amtui.console.stir import Stir
 from amtui.errors import StreamBroken
 from amtui.providers.base import Command, ExecStream, Exit, Output, Purpose
 
@@ -110,11 +111,19 @@ def resting(session: Session) -> int:
     return session.timing.poll if cap is None else max(1, min(session.timing.poll, int(cap) - 3))
 
 
-async def follow_briskly(session: Session, until: Callable[[], bool]) -> None:
-    """L1 where no request may rest on the host: look every second, until `until()` says there is room."""
-    while not until():
-        await _poll(session, 0)
-        await asyncio.sleep(session.timing.brisk)
+async def follow_briskly(session: Session, until: Callable[[], bool], stir: Stir) -> None:
+    """L1 where no request of ours may rest on the host: ask whenever another's tells that there is something.
+
+    Until `until()` says there is room.
+    """
+
+    def server() -> str:
+        return session.program[0].partition(".")[0] if session.program else ""
+
+    with stir.seat(session.place, session.console, server) as seat:
+        while not until():
+            if await seat.stirred(session.timing.brisk):
+                await _poll(session, 0)
 
 
 async def follow_looks(session: Session, stirred: asyncio.Event) -> None:

@@ -22,6 +22,7 @@ from amtui.console.lines import Lines
 from amtui.console.roster import Listed
 from amtui.console.session import Session
 from amtui.console.status import ConsoleStatus, Link, Timing
+from amtui.console.stir import Stir
 from amtui.console.tail import Tail
 from amtui.console.watch import Watch
 from amtui.emulator import Screen
@@ -46,9 +47,11 @@ def _who() -> str:
 class _Followed:
     """A session, its tail and who looks at it."""
 
-    def __init__(self, session: Session, lines: Lines, watch: Callable[[], ConsolesHandle]) -> None:
+    def __init__(
+        self, session: Session, lines: Lines, stir: Stir, watch: Callable[[], ConsolesHandle]
+    ) -> None:
         self.session = session
-        self.tail = Tail(session, lines)
+        self.tail = Tail(session, lines, stir)
         self.handles: set[ConsoleHandle] = set()
         self._watch = watch
         self._watched: ConsolesHandle | None = None
@@ -259,7 +262,7 @@ class Hub:
         self._followed: dict[Key, _Followed] = {}
         self._watched: dict[tuple[str, str], _Watched] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._lines: WeakKeyDictionary[Provider, dict[str, Lines]] = WeakKeyDictionary()
+        self._hosts: WeakKeyDictionary[Provider, dict[str, tuple[Lines, Stir]]] = WeakKeyDictionary()
         self._owner = f"{owner or _who()}.{secrets.token_hex(4)}"
         self._closed = False
 
@@ -292,7 +295,7 @@ class Hub:
                 owner=self._owner,
             )
             followed = self._followed[key] = _Followed(
-                session, self._lines_to(place), lambda: self.watch(place)
+                session, *self._lines_to(place), lambda: self.watch(place)
             )
         kind = TypingHandle if authority is Authority.TYPE else ConsoleHandle
         handle = kind(self, key, followed)
@@ -307,7 +310,7 @@ class Hub:
         key = (place.host_id, place.socket)
         watched = self._watched.get(key)
         if watched is None:
-            watch = Watch(place, self._lines_to(place), self._timing, self._clock)
+            watch = Watch(place, self._lines_to(place)[0], self._timing, self._clock)
             watched = self._watched[key] = _Watched(watch)
 
         def over(handle: ConsolesHandle) -> None:
@@ -322,11 +325,13 @@ class Hub:
         watched.handles.add(handle)
         return handle
 
-    def _lines_to(self, place: Place) -> Lines:
-        lines = self._lines.setdefault(place.provider, {})
-        if place.host_id not in lines:
-            lines[place.host_id] = Lines(place.provider.limits.max_parallel_exec)
-        return lines[place.host_id]
+    def _lines_to(self, place: Place) -> tuple[Lines, Stir]:
+        """The places for resting requests on a host, and who shares one of them."""
+        hosts = self._hosts.setdefault(place.provider, {})
+        if place.host_id not in hosts:
+            lines = Lines(place.provider.limits.max_parallel_exec)
+            hosts[place.host_id] = lines, Stir(lines, self._timing)
+        return hosts[place.host_id]
 
     async def released(self, key: Key, handle: ConsoleHandle) -> None:
         """A handle is over."""
@@ -350,3 +355,5 @@ class Hub:
         tasks = [*self._ending, *(watched.task for watched in self._watched.values())]
         self._watched.clear()
         await asyncio.gather(*tasks, return_exceptions=True)
+        stirs = [stir for hosts in self._hosts.values() for _, stir in hosts.values()]
+        await asyncio.gather(*(stir.aclose() for stir in stirs))

@@ -19,6 +19,7 @@ from amtui.console.ladder import DUPLEX, STEADY, TRIES, Ladder, Level
 from amtui.console.lines import Lines
 from amtui.console.session import Session
 from amtui.console.status import Link
+from amtui.console.stir import Stir
 from amtui.console.typist import Typist
 from amtui.errors import AmtuiError, CapacityUnavailable, NotFound, StreamBroken, Unreachable
 
@@ -31,10 +32,11 @@ _SHUT: Final = 60.0
 class Tail:
     """Keeps a session in step with its console for as long as anybody looks."""
 
-    def __init__(self, session: Session, lines: Lines) -> None:
+    def __init__(self, session: Session, lines: Lines, stir: Stir) -> None:
         self.session = session
         self.typist = Typist(session)
         self._lines = lines
+        self._stir = stir
         self._seen = False
         self._typing = False
         self._outranked = False
@@ -112,7 +114,7 @@ class Tail:
         resting = await self._lines.take(self, None if self._typing else self._step_back, patience=patience)
         self._note(level if resting else Level.L1)
         if not resting:
-            await self._while(lambda: self._seen, follow_briskly(session, self._room))
+            await self._while(lambda: self._seen, follow_briskly(session, self._room, self._stir))
             return Level.L1
         ways = {Level.L3: follow_duplex, Level.L2: follow_stream, Level.L1: follow_polls}
         await self._while(lambda: self._seen and not self._outranked, self._for_now(ways[level](session)))

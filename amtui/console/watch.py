@@ -35,6 +35,8 @@ class Watch:
         self._rests = True
         """The last request rested on the host, or could have."""
         self._listeners: dict[object, Callable[[], None]] = {}
+        self._held = self._outranked = False
+        """A place on the host is ours; somebody needs it."""
         self._up = asyncio.Event()
         """Set when what rests must end: somebody needs its place, or wants to know now."""
 
@@ -54,6 +56,12 @@ class Watch:
 
     async def run(self) -> None:
         """Until cancelled. A host that does not answer is asked again, with growing pauses."""
+        try:
+            await self._run()
+        finally:
+            self._give()
+
+    async def _run(self) -> None:
         mark, failures = "none", 0
         while True:
             try:
@@ -65,6 +73,7 @@ class Watch:
                     Unreachable.exit_code,
                     ExecTimeout.exit_code,
                 )
+                self._give()
                 self._tell()
                 await asyncio.sleep(steps[min(failures, len(steps) - 1)])
                 failures += 1
@@ -79,29 +88,42 @@ class Watch:
             async with asyncio.timeout(seconds):
                 await self._up.wait()
 
+    async def _place(self) -> bool:
+        """Whether a request may rest. The place is kept from one to the next, or it would be fought for."""
+        if self._outranked or not self._held:
+            self._give()
+            self._held = await self._lines.take(self, self._step_back)
+        return self._held
+
+    def _step_back(self) -> None:
+        self._outranked = True
+        self._up.set()
+
+    def _give(self) -> None:
+        self._held = self._outranked = False
+        self._lines.give(self)
+
     async def _look(self, mark: str) -> tuple[bool, str]:
         """One request: whether something changed by itself, and the new mark."""
         cap = self.place.provider.limits.exec_cap
         rest = self._timing.watch if cap is None else max(1, min(self._timing.watch, int(cap) - 3))
         hurry = mark == "none" or self._up.is_set()
         self._up.clear()
-        self._rests = not hurry and await self._lines.take(self, self._up.set)
+        self._rests = not hurry and await self._place()
         rest = rest if self._rests else 0
         asked = asyncio.ensure_future(
             roster.watch(self.place, mark, rest, timeout=self._timing.deadline + rest)
         )
         up = asyncio.ensure_future(self._up.wait())
         try:
-            await asyncio.wait({asked, up} if rest else {asked}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({asked, up} if self._rests else {asked}, return_when=asyncio.FIRST_COMPLETED)
             if not asked.done():
-                self._rests = self._lines.free
                 return False, mark
             new, listed = asked.result()
         finally:
             for task in (asked, up):
                 task.cancel()
             await asyncio.gather(asked, up, return_exceptions=True)
-            self._lines.give(self)
         self._rests = self._rests or hurry
         changed = new != mark or bool(self.error)
         self.listed, self.error, self.unreachable = tuple(listed), "", False

@@ -1,0 +1,173 @@
+"""Consoles that are looked at where no request of their own may rest on the host: one request tells which printed.
+
+A host carries only so many commands beside each other. With more consoles in view than that, those that go without
+share one that rests for all of them, of whichever workers; only a console that printed something is asked for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from amtui.console.lines import Lines
+from amtui.console.status import Timing
+from amtui.errors import AmtuiError, ProtocolError
+from amtui.providers.base import Place, Purpose
+
+_NAP: Final = 0.5
+"""Seconds between two looks at the logs, on the host."""
+_PATIENCE: Final = 3.0
+"""Seconds to wait for the place of a console that is only watched and has one of its own."""
+_LOG: Final = re.compile(rb" *([0-9]{1,16}) (/.*)/log\.([0-9]{1,16})\Z")
+
+
+class Seat:
+    """One console that waits with the others."""
+
+    def __init__(self, place: Place, console: str, server: Callable[[], str]) -> None:
+        self.place = place
+        self.folder = place.run(console)
+        self.server = server
+        """Pid of its tmux server, or empty."""
+        self.sizes: frozenset[tuple[bytes, bytes]] | None = None
+        """Its logs, each with its size, as last told."""
+        self._stirred = asyncio.Event()
+        self._stirred.set()
+
+    def stir(self) -> None:
+        """It may have printed something."""
+        self._stirred.set()
+
+    async def stirred(self, patience: float) -> bool:
+        """Wait so long until it may have printed something; True when it has to be asked, which is the caller's."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._stirred.wait()
+        was = self._stirred.is_set()
+        self._stirred.clear()
+        return was
+
+
+class Stir:
+    """The request that rests on one host for all consoles there which have none of their own."""
+
+    def __init__(self, lines: Lines, timing: Timing) -> None:
+        self._lines, self._timing = lines, timing
+        self._seats: set[Seat] = set()
+        self._up = asyncio.Event()
+        """Set when what rests must end: seats changed, or somebody needs the place."""
+        self._held = self._outranked = False
+        """A place on the host is ours; somebody needs it."""
+        self._task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def seat(self, place: Place, console: str, server: Callable[[], str]) -> Iterator[Seat]:
+        """Wait with the others, for as long as the context lasts. `server` gives the pid of its tmux server."""
+        seat = Seat(place, console, server)
+        self._seats.add(seat)
+        self._up.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(self._run())
+        try:
+            yield seat
+        finally:
+            self._seats.discard(seat)
+            self._up.set()
+
+    async def aclose(self) -> None:
+        """End what rests."""
+        self._seats.clear()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        """While anybody waits. Where nothing can rest, each is told to ask for itself."""
+        mark = b"none"
+        try:
+            while self._seats:
+                # Kept from one request to the next: a place that is free for a moment would be fought for.
+                if self._outranked or not self._held:
+                    self._give()
+                    self._held = await self._lines.take(self, self._step_back, patience=_PATIENCE)
+                self._up.clear()
+                told = None
+                if self._held:
+                    with suppress(AmtuiError, TimeoutError, OSError):
+                        told = await self._look(tuple(self._seats), mark)
+                if told is not None:
+                    mark = told
+                elif not self._up.is_set():
+                    mark = b"none"
+                    for seat in self._seats:
+                        seat.stir()
+                await asyncio.sleep(self._timing.brisk)
+        finally:
+            self._give()
+
+    def _step_back(self) -> None:
+        self._outranked = True
+        self._up.set()
+
+    def _give(self) -> None:
+        self._held = self._outranked = False
+        self._lines.give(self)
+
+    async def _look(self, seats: tuple[Seat, ...], mark: bytes) -> bytes | None:
+        """One request: the new mark, or None when it was called off."""
+        place = seats[0].place
+        cap = place.provider.limits.exec_cap
+        rest = self._timing.watch if cap is None else max(1, min(self._timing.watch, int(cap) - 3))
+        folders = sorted({seat.folder for seat in seats})
+        pids = " ".join(sorted({seat.server() for seat in seats}))
+        argv = [
+            "/bin/sh",
+            "-c",
+            _script(),
+            "amtui-stir",
+            str(int(rest / _NAP)),
+            str(_NAP),
+            mark.decode(),
+            pids,
+            *folders,
+        ]
+        timeout = rest + self._timing.deadline
+        asked = asyncio.ensure_future(place.exec(argv, timeout=timeout, purpose=Purpose.CONSOLE))
+        up = asyncio.ensure_future(self._up.wait())
+        try:
+            await asyncio.wait({asked, up}, return_when=asyncio.FIRST_COMPLETED)
+            if not asked.done():
+                return None
+            lines = asked.result().stdout.strip(b"\n").split(b"\n")
+        finally:
+            for task in (asked, up):
+                task.cancel()
+            await asyncio.gather(asked, up, return_exceptions=True)
+        if not re.fullmatch(rb"[0-9a-f]{1,64}", lines[0]):
+            raise ProtocolError("the host did not say what its consoles printed", op="console")
+        self._compare(seats, lines[1:])
+        return lines[0]
+
+    def _compare(self, seats: tuple[Seat, ...], lines: list[bytes]) -> None:
+        sizes: dict[bytes, set[tuple[bytes, bytes]]] = {}
+        gone = {line.removeprefix(b"gone ") for line in lines if line.startswith(b"gone ")}
+        for line in lines:
+            if found := _LOG.match(line):
+                sizes.setdefault(found[2], set()).add((found[3], found[1]))
+        for seat in seats:
+            now = frozenset(sizes.get(seat.folder.encode(), ()))
+            if (pid := seat.server().encode()) in gone:
+                now |= {(b"gone", pid)}
+            if now != seat.sizes:
+                seat.sizes = now
+                seat.stir()
+
+
+@cache
+def _script() -> str:
+    return resources.files("amtui.console").joinpath("remote/stir.sh").read_text(encoding="utf-8")
