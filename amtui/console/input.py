@@ -64,6 +64,8 @@ class Outbox:
         """Seconds a program is given to read a key: until it is known to have lived on that long, the key is fresh."""
         self.client = secrets.token_hex(6)
         """Names this byte stream on the worker; a new one for every program that is typed to."""
+        self.aim: tuple[str, int] | None = None
+        """Server and process of the program that the typist saw; None when there was no picture yet."""
         self.program: Program | None = None
         """The program these keys are for; None until the worker's tmux was told of the stream: nothing has gone yet."""
         self.acked = 0

@@ -9,6 +9,8 @@ stream is ever typed for another program.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from amtui.console.input import Outbox
@@ -27,13 +29,18 @@ class Verdict:
 
 
 class Ledger:
-    """The stream of keys for the program that runs, and those of ended programs until tmux said how far they got."""
+    """The stream of keys for the program that runs, and those of ended programs until tmux said how far they got.
+
+    Verdicts are told in the order in which keys were typed.
+    """
 
     def __init__(self, reading: float) -> None:
         self._reading = reading
         self.outbox = Outbox(reading)
         self.leaving: dict[Outbox, str] = {}
         """Streams of programs that ended, with the reason, of which some keys have no answer yet."""
+        self._untold: deque[Outbox | Verdict] = deque()
+        """In order of typing: verdicts that wait behind a stream that has none."""
 
     @property
     def idle(self) -> bool:
@@ -45,25 +52,37 @@ class Ledger:
         """How many bytes have no answer yet."""
         return self.outbox.waiting + sum(outbox.waiting for outbox in self.leaving)
 
-    def part(self, reason: str) -> Verdict | None:
+    def part(self, reason: str) -> None:
         """The program is known to have ended: begin a new stream for the next.
 
-        Tmux takes nothing more for the old one, so its position is final: None means that it must be asked for, and
-        `settle` then tells the rest.
+        Tmux takes nothing more for the old one, so its position is final; where it is not known it must be asked for,
+        and `settle` then tells the rest.
         """
         outbox, self.outbox = self.outbox, Outbox(self._reading)
         if outbox.sent <= outbox.acked:
-            return _verdict(outbox, reason, known=True)
-        self.leaving[outbox] = reason
-        return None
+            self._untold.append(_verdict(outbox, reason, known=True))
+        else:
+            self.leaving[outbox] = reason
+            self._untold.append(outbox)
 
-    def settle(self, outbox: Outbox, reason: str, *, known: bool) -> Verdict | None:
-        """The last word on a stream; with `known`, its position is exact. None for one that is settled already."""
+    def settle(self, outbox: Outbox, reason: str, *, known: bool) -> None:
+        """The last word on a stream, heeded once; with `known`, its position is exact."""
         if outbox is self.outbox:
             self.outbox = Outbox(self._reading)
-        elif self.leaving.pop(outbox, None) is None:
-            return None
-        return _verdict(outbox, reason, known=known)
+            self._untold.append(_verdict(outbox, reason, known=known))
+        elif self.leaving.pop(outbox, None) is not None:
+            self._untold[self._untold.index(outbox)] = _verdict(outbox, reason, known=known)
+
+    def hand_back(self, data: bytes, reason: str) -> None:
+        """Keys for which there is no program: they go nowhere."""
+        self._untold.append(Verdict(data, b"", reason))
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """What is to be told now, oldest first; each once."""
+        while self._untold and isinstance(self._untold[0], Verdict):
+            verdict = self._untold.popleft()
+            if isinstance(verdict, Verdict) and (verdict.refused or verdict.unread):
+                yield verdict
 
 
 def _verdict(outbox: Outbox, reason: str, *, known: bool) -> Verdict:

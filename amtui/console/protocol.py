@@ -28,9 +28,6 @@ MAX_SIDE: Final = 10_000
 Program: TypeAlias = tuple[str, int, int]
 """Which program in which tmux server: the server's `pid.start_time`, the pane's process, the epoch."""
 
-Program: TypeAlias = tuple[str, int, int]
-"""Which program in which tmux server: the server's `pid.start_time`, the pane's process, the epoch."""
-
 REASONS: Final = frozenset({"-", "dead", "restarted", "new-server"})
 """Why keys were refused; `-` when they were not."""
 
@@ -352,21 +349,6 @@ def merge(position: Position | None, frame: SnapshotFrame | DataFrame) -> Merged
         return Merged(position, gap=True)
     fresh = frame.data[position.offset - start :]
     return Merged(Position(position.generation, position.offset + len(fresh)), None, fresh)
-
-
-def newer(known: Program | None, state: StateFrame) -> bool:
-    """Whether `state` tells of the program known, or of one that came after it: replies may be late.
-
-    Raises `ProtocolError` for an epoch far ahead.
-    """
-    if known is None:
-        return True
-    server, _, epoch = known
-    if state.server != server:
-        return int(state.server.partition(".")[2]) >= int(server.partition(".")[2])
-    if state.epoch > epoch + MAX_STEP:
-        raise _broken("an epoch far ahead")
-    return state.epoch >= epoch
 
 
 def newer(known: Program | None, state: StateFrame) -> bool:

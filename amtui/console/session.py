@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from amtui.console import helper
 from amtui.console.feed import BACKLOG, CHUNK_WAIT, Feed
 from amtui.console.input import Outbox
-from amtui.console.ledger import Ledger, Verdict
+from amtui.console.ledger import Ledger
 from amtui.console.lookback import Lookback
 from amtui.console.protocol import (
     AckFrame,
@@ -203,7 +203,10 @@ class Session:
         old, self.program = self.program, state.program
         if old is not None and state.program != old:
             why = "new-server" if old[0] != state.server else "dead" if state.dead else "restarted"
-            self._report(self.ledger.part(why))
+            already = self.outbox.program is None and self.outbox.aim == state.program[:2] != old[:2]
+            if not already:  # keys typed since its picture came are for this program
+                self.ledger.part(why)
+                self._report()
             self._ending = float("-inf")
             if old[:2] == state.program[:2] and not state.dead:  # the epoch rises before the program is ended
                 self._ending = self.clock() + _ENDING
@@ -233,23 +236,30 @@ class Session:
 
     def type(self, data: bytes, *, control: bool) -> None:
         """Put keys on their way; returns at once."""
-        if self._taken(data):
+        if self._aimed(data):
             self.outbox.type(data, self.clock(), control=control)
             self._typed()
 
     def paste(self, data: bytes) -> None:
         """Put a paste on its way; returns at once."""
-        if self._taken(data):
+        if self._aimed(data):
             self.outbox.paste(data, self.clock())
             self._typed()
 
-    def _taken(self, data: bytes) -> bool:
-        """Whether there is somebody to type to, and it is who the picture shows; else the keys are handed back."""
-        over = self.status.link is Link.DEAD or self.status.link is Link.ENDED
-        other = not self._seen or self.clock() < self._ending
-        if over or other:
-            self._report(Verdict(data, b"", "dead" if over else "restarted"))
-        return not (over or other)
+    def _aimed(self, data: bytes) -> bool:
+        """Have a stream of keys for the program that the picture shows. False when it is over: keys are handed back."""
+        over = self.status.link is Link.ENDED or (self.status.link is Link.DEAD and self._seen)
+        if over or self.clock() < self._ending:
+            self.ledger.hand_back(data, "dead" if over else "restarted")
+            self._report()
+            return False
+        program = self.outbox.program
+        whose = self.outbox.aim or (program and program[:2])
+        if whose is not None and self.shown is not None and whose != self.shown:
+            self.ledger.part("restarted")
+            self._report()
+        self.outbox.aim = self.shown
+        return True
 
     def _typed(self) -> None:
         self.typed.set()
@@ -265,18 +275,18 @@ class Session:
 
     def settle(self, asked: Outbox, reason: str, *, known: bool) -> None:
         """The program of that stream has ended; with `known`, how far the stream got is."""
-        self._report(self.ledger.settle(asked, reason, known=known))
+        self.ledger.settle(asked, reason, known=known)
+        self._report()
         self.typed.set()
 
-    def _report(self, verdict: Verdict | None) -> None:
-        """Show what may be lost: it will not be typed again."""
+    def _report(self) -> None:
+        """Show what is lost, and what may be: it will not be typed again."""
         self._count_unacked()
-        if verdict is None or not (verdict.refused or verdict.unread):
-            return
-        self._judged = self.clock()
-        refused = (self.status.refused + verdict.refused)[-_KEPT:]
-        unread = (self.status.unread + verdict.unread)[-_KEPT:]
-        self.note(refused=refused, unread=unread, refusal=verdict.reason)
+        for verdict in self.ledger.verdicts():
+            self._judged = self.clock()
+            refused = (self.status.refused + verdict.refused)[-_KEPT:]
+            unread = (self.status.unread + verdict.unread)[-_KEPT:]
+            self.note(refused=refused, unread=unread, refusal=verdict.reason)
 
     # ---- the one task that feeds
 
@@ -344,7 +354,9 @@ class Session:
         if self.instead is not None:
             frames = await self.instead(verb, words, stdin, deadline)
         else:
-            frames = await helper.request(self.place, self.console, verb, *words, stdin=stdin, timeout=deadline)
+            frames = await helper.request(
+                self.place, self.console, verb, *words, stdin=stdin, timeout=deadline
+            )
         if not wait:
             self.measure(self.clock() - began)
         return frames
@@ -367,15 +379,24 @@ class Session:
                 self.position = None  # whatever it was, the reply to attach is what holds now
             if self.apply(frame, outbox, anew=True) and not self.skipping:
                 await self.resync()
-        outbox.program = self.program
+        if outbox is self.outbox and (outbox.aim is None or outbox.aim == (self.program or ())[:2]):
+            outbox.program = self.program
 
     async def register(self) -> None:
         """Tell the worker's tmux our client id, and learn which program it will be bound to."""
         outbox = self.outbox
-        for frame in await self.ask("hello", outbox.client):
-            if self.apply(frame, outbox, anew=True):
-                await self.resync()
-        outbox.program = self.program
+        frames = await self.ask("hello", outbox.client)
+        again = [self.apply(frame, outbox, anew=True) for frame in frames]
+        if outbox is self.outbox:
+            if self.program is None or not any(isinstance(frame, StateFrame) for frame in frames):
+                raise ProtocolError("the console helper did not say which program runs", op="console")
+            if outbox.aim in (None, self.program[:2]):
+                outbox.program = self.program
+            else:
+                self.ledger.part("restarted")
+                self._report()
+        if any(again):
+            await self.resync()
 
     async def resize(self, columns: int, rows: int, *, force: bool = False) -> bool:
         """Size the console; False when the size is another typist's for now."""

@@ -77,10 +77,6 @@ class Timing:
     """How long a program must be known to have lived on for a key to count as read by it."""
     told: float = 10.0
     """How long keys that no program got, or may not have read, are shown at least to one who types on."""
-    reading: float = 2.0
-    """How long a program must be known to have lived on for a key to count as read by it."""
-    told: float = 10.0
-    """How long keys that no program got, or may not have read, are shown at least to one who types on."""
     heal: float = 0.3
     again: float = 30.0
     """Until a level that failed is tried again; longer each time."""

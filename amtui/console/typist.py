@@ -57,9 +57,11 @@ class Typist:
         due = outbox.due
         if due is not None and due > session.clock():
             await asyncio.sleep(due - session.clock())
+        if outbox is not session.outbox:
+            return
         outbox.collect(session.clock())
         batches = outbox.request()
-        if not batches or outbox is not session.outbox:
+        if not batches:
             return
         flying = self._under_way(outbox)
         if batches[-1].end > max(flying, default=outbox.acked) and len(flying) < IN_FLIGHT:
@@ -158,7 +160,7 @@ class Typist:
             session.measure(session.clock() - began)
             if ack is not None:
                 return [ack]
-        echo = str(session.timing.echo) if batches and session.status.level != "L3" else "0"
+        echo = str(session.timing.echo) if batches and session.status.level == "L1" else "0"
         return await session.ask("input", *head, echo, *tail, wait=float(echo))
 
     async def _pause(self) -> None:

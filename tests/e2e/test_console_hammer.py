@@ -119,7 +119,7 @@ while True:
         os._exit(5)
 """
 """Writes what it reads to a file of its own and says who it is. Ends by itself, whatever else waits to be read, after
-so many keys; told to end, it first reads what is there."""
+so many bytes; told to end, it first reads what is there."""
 
 
 @dataclass
@@ -127,14 +127,10 @@ class Person:
     """Somebody who types what is meant for the program on their screen, and how that turned out."""
 
     handle: TypingHandle
-    number: int
-    lives: list[int]
-    """Processes of the agent, in order; both share it. Each life has symbols of its own for each person."""
-    sent: dict[int, bytearray] = field(default_factory=dict)
-
-    def alphabet(self, life: int) -> bytes:
-        start = 128 * self.number + 8 * life
-        return bytes(range(start, start + 8))
+    first: int
+    """Code point of their first key: each key is another character of four bytes, so each can be told."""
+    sent: dict[int, str] = field(default_factory=dict)
+    """Keys typed while the picture of that process stood."""
 
     @property
     def sees(self) -> int | None:
@@ -142,45 +138,56 @@ class Person:
         found = re.search(r"ready (\d+)\.", text(self.handle))
         return int(found[1]) if found else None
 
+    @property
+    def bound(self) -> int | None:
+        """The process that amtui knows to be the one on the screen."""
+        session = self.handle._session
+        known = session.program is not None and session.shown == session.program[:2]
+        return session.program[1] if session.program and known else None
+
     async def type(self, chosen: random.Random, keys: int) -> None:
         """Keys for whoever is on the screen at that moment, in small irregular steps."""
         while keys > 0:
-            await asyncio.sleep(chosen.random() * 0.02)
+            await asyncio.sleep(chosen.random() * 0.05)
             pid = self.sees
             if pid is None or (self.handle.status.link is not Link.LIVE and chosen.random() < 0.9):
                 continue
-            if pid not in self.lives:
-                self.lives.append(pid)
-            step = bytes(chosen.choices(self.alphabet(self.lives.index(pid)), k=chosen.randint(1, 4)))
-            self.handle.type(step, control=chosen.random() < 0.5)
-            self.sent.setdefault(pid, bytearray()).extend(step)
+            step = "".join(map(chr, range(self.first, self.first + chosen.randint(1, 4))))
+            self.first += len(step)
+            self.handle.type(step.encode(), control=chosen.random() < 0.5)
+            self.sent[pid] = self.sent.get(pid, "") + step
             keys -= len(step)
 
-    def of(self, pid: int, data: bytes) -> bytes:
-        """What of `data` this person typed for that life."""
-        own = self.alphabet(self.lives.index(pid))
-        return bytes(byte for byte in data if byte in own)
+    def own(self, data: bytes) -> list[str]:
+        """This person's keys in `data`."""
+        typed = set("".join(self.sent.values()))
+        return [key for key in data.decode("utf-8", "ignore") if key in typed]
 
 
 def judge(person: Person, files: dict[int, bytes]) -> dict[str, int]:
     """Hold what one person was told against what each life read; see docs/protocol.md, "What became of a key"."""
-    told = person.handle.status
-    tally = dict.fromkeys(("typed", "read", "refused", "unread", "suspected"), 0)
-    for pid, read in files.items():
-        others = {o for o in person.lives if o != pid}
-        assert not any(person.of(other, read) for other in others), "a key reached another life"
-        sent, got = bytes(person.sent.get(pid, b"")), person.of(pid, read)
-        refused, unread = person.of(pid, told.refused), person.of(pid, told.unread)
-        assert sent.startswith(got), "what a life read is not what was typed for it, from the first key on"
-        assert sent.endswith(unread + refused), "what was told is not what was typed last"
-        accepted = len(sent) - len(refused)
-        assert len(got) <= accepted, "a key that was handed back was read"
-        assert len(got) >= accepted - len(unread), "a key was acknowledged, not read, and nobody was told"
+    refused, unread = (
+        person.own(data) for data in (person.handle.status.refused, person.handle.status.unread)
+    )
+    assert len(set(refused)) == len(refused), "a key was handed back twice"
+    tally = {"typed": 0, "read": 0, "refused": len(refused), "unread": 0, "suspected": len(unread)}
+    for pid, data in files.items():
+        sent, read = list(person.sent.get(pid, "")), person.own(data)
+        assert set(read) <= set(sent), "a key reached another life than the one on the screen"
+        accepted = [key for key in sent if key not in refused]
+        assert read == accepted[: len(read)], (
+            "a key was lost, doubled, reordered, or handed back and read all the same"
+        )
+        told = [key for key in accepted if key in unread]
+        assert told == accepted[len(accepted) - len(told) :], (
+            "what is told as perhaps unread is not what came last"
+        )
+        assert len(read) + len(told) >= len(accepted), (
+            "a key was acknowledged and not read, and nobody was told"
+        )
         tally["typed"] += len(sent)
-        tally["read"] += len(got)
-        tally["refused"] += len(refused)
-        tally["unread"] += accepted - len(got)
-        tally["suspected"] += len(unread)
+        tally["read"] += len(read)
+        tally["unread"] += len(accepted) - len(read)
     return tally
 
 
@@ -199,34 +206,40 @@ async def test_programs_that_end_and_begin(tmp_path: Path, caps: Cap | None) -> 
             await it.start(sys.executable, "-c", AGENT, "99999")
             bad = FaultyProvider(it.place.provider, 0.3, seed=seed, caps=caps, only=_types, streams=True)
             async with hub(HASTY) as one, hub(HASTY) as two:
-                lives: list[int] = []
-                people = [Person(await _typing(it, bad, c), n, lives) for n, c in enumerate((one, two))]
+                people = [
+                    Person(await _typing(it, bad, consoles), 0x10000 * (number + 1))
+                    for number, consoles in enumerate((one, two))
+                ]
                 typists = [
-                    asyncio.ensure_future(person.type(random.Random(f"{seed} {person.number}"), KEYS))
+                    asyncio.ensure_future(person.type(random.Random(f"{seed} {person.first}"), KEYS))
                     for person in people
                 ]
                 chosen = random.Random(seed)
                 for left in reversed(range(size(3, 6))):
-                    keys = 99999 if not left or chosen.random() < 0.5 else chosen.randint(5, 150)
+                    keys = 99999 if not left or chosen.random() < 0.5 else 4 * chosen.randint(5, 150)
                     how = await _end_a_life(it, chosen, keys)
                     ends[how] = ends.get(how, 0) + 1
                 await asyncio.gather(*typists)
                 last = int(_ask(it, "#{pane_pid}"))
                 for person in people:
-                    await until(lambda p=person, last=last: p.sees == last, "the last life", 30)  # type: ignore[misc]
+                    await until(lambda p=person, last=last: p.sees == p.bound == last, "the last life", 30)  # type: ignore[misc]
                 await asyncio.gather(*(person.type(random.Random(seed), 20) for person in people))
                 await asyncio.gather(*(person.handle.drain(60) for person in people))
                 await bad.settle()
                 end = it.home / f"typed.{last}"
-                wanted = sum(len(person.sent[last]) for person in people)
-                lost = sum(len(person.of(last, person.handle.status.refused)) for person in people)
-                await until(lambda e=end, w=wanted - lost: e.stat().st_size >= w, "the last key")  # type: ignore[misc]
-                files = {pid: (it.home / f"typed.{pid}").read_bytes() for pid in lives}
                 for person in people:
-                    assert not person.of(last, person.handle.status.unread), (
-                        f"seed {seed}: the last one lives"
+                    final = person.sent[last][-1].encode()
+                    await until(lambda end=end, final=final: final in end.read_bytes(), "the last key")  # type: ignore[misc]
+                    assert not set(person.own(person.handle.status.unread)) & set(person.sent[last]), (
+                        "it lives"
                     )
-                    for name, count in judge(person, files).items():
+                files = {int(path.suffix[1:]): path.read_bytes() for path in it.home.glob("typed.*")}
+                for person in people:
+                    try:
+                        found = judge(person, files)
+                    except AssertionError as error:
+                        raise AssertionError(f"seed {seed}: {error}") from error
+                    for name, count in found.items():
                         total[name] = total.get(name, 0) + count
     assert total["read"] > total["typed"] / 4, total
     told = ", ".join(f"{count} {name}" for name, count in total.items())
@@ -242,12 +255,12 @@ def _ask(it: Rig, facts: str) -> str:
 
 
 async def _end_a_life(it: Rig, chosen: random.Random, keys: int) -> str:
-    """Somebody scrolls, then the agent ends and another, which reads so many keys, begins. Returns how."""
+    """Somebody scrolls, then the agent ends and another, which reads so many bytes, begins. Returns how."""
     target = f"={MAIN_CONSOLE}:"
-    await asyncio.sleep(chosen.random() * 0.3)
+    await asyncio.sleep(chosen.random() * 0.8)
     with contextlib.suppress(subprocess.CalledProcessError):
         it.tmux("copy-mode", "-t", target)
-    await asyncio.sleep(chosen.random() * 0.5)
+    await asyncio.sleep(chosen.random() * 0.8)
     next_one = (sys.executable, "-c", AGENT, str(keys))
     how = chosen.choice(("restart", "respawn", "kill", "exit"))
     if how == "exit":

@@ -6,17 +6,19 @@ import asyncio
 import hashlib
 import random
 import string
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from console_rig import PROVE, hub, rig, size, text, until
+from console_rig import PROVE, QUICK, hub, rig, size, text, until
 from faults import FaultyProvider
 from figures import record
 
 from amtui.console import server
 from amtui.console.status import Link
+from amtui.errors import ExecTimeout
 from amtui.model import MAIN_CONSOLE, Authority
-from amtui.providers.base import Cap
+from amtui.providers.base import Cap, Command
 
 RAW = "stty raw -echo; printf ready; exec cat > typed"
 EXEC_ONLY = Cap.LIST | Cap.FILES | Cap.BINARY_OUTPUT
@@ -202,6 +204,103 @@ async def test_copy_mode_swallows_no_key(tmp_path: Path, caps: Cap | None) -> No
             await handle.drain(10)
             await until(lambda: (it.home / "typed").stat().st_size >= 256, "the keys")
         assert (it.home / "typed").read_bytes() == everything
+
+
+DEAF = "stty raw -echo; printf deaf; until [ -e end ]; do sleep 0.02; done; exit 4"
+LEVELS = pytest.mark.parametrize("caps", [None, EXEC_ONLY], ids=["L3", "L1"])
+
+
+@LEVELS
+async def test_keys_accepted_just_before_the_end_are_told_as_perhaps_unread(
+    tmp_path: Path, caps: Cap | None
+) -> None:
+    """A program exits with keys in its terminal that it never read. tmux had accepted them."""
+    async with rig(tmp_path) as it:
+        await it.start("sh", "-c", DEAF)
+        provider = FaultyProvider(it.place.provider, 0.0, caps=caps)
+        async with hub() as consoles:
+            handle = await consoles.open(it.with_provider(provider), MAIN_CONSOLE, Authority.TYPE)
+            await handle.ready(10)
+            await until(lambda: "deaf" in text(handle), "the program")
+            handle.type(b"yes\r", control=True)
+            await handle.drain(10)
+            assert handle.status.unread == b"", "nothing has ended"
+            (it.home / "end").touch()
+            await until(lambda: handle.status.link is Link.DEAD, "its end")
+            assert (handle.status.unread, handle.status.refused) == (b"yes\r", b"")
+            assert handle.status.refusal == "dead"
+            handle.type(b"more", control=True)
+            assert (handle.status.unread, handle.status.refused) == (b"yes\r", b"more")
+            handle.forget_refused()
+            assert (handle.status.unread, handle.status.refused) == (b"", b"")
+
+
+@LEVELS
+async def test_keys_that_a_program_outlived_are_not_told(tmp_path: Path, caps: Cap | None) -> None:
+    """Once it is known to have lived on for long enough, a program is taken to have read its keys."""
+    async with rig(tmp_path) as it:
+        await it.start("sh", "-c", DEAF)
+        asked: list[Command] = []
+        provider = FaultyProvider(it.place.provider, 0.0, caps=caps, only=asked.append)  # type: ignore[arg-type]
+        async with hub(replace(QUICK, reading=0.2)) as consoles:
+            handle = await consoles.open(it.with_provider(provider), MAIN_CONSOLE, Authority.TYPE)
+            await handle.ready(10)
+            await until(lambda: "deaf" in text(handle), "the program")
+            handle.type(b"old ", control=True)
+            await handle.drain(10)
+            outbox = handle._session.outbox
+            assert outbox.fresh == b"old "
+            await until(lambda: not outbox.fresh, "that it lived on")
+            before = sum("input" in command.argv for command in asked)
+            await asyncio.sleep(0.5)
+            assert before == sum("input" in command.argv for command in asked), (
+                "asked once, not again and again"
+            )
+            (it.home / "end").touch()
+            await until(lambda: handle.status.link is Link.DEAD, "its end")
+            assert (handle.status.unread, handle.status.refused) == (b"", b"")
+
+
+class ReplyLost(FaultyProvider):
+    """Keys are typed, and no reply to them comes for as long as `lost` is set; on either path."""
+
+    lost = False
+
+    async def exec(self, host_id, command, **rest):  # type: ignore[no-untyped-def]
+        done = await super().exec(host_id, command, **rest)
+        if self.lost and "input" in command.argv:
+            raise ExecTimeout("lost on the way back")
+        return done
+
+    def chosen(self) -> str:
+        return "after" if self.lost else ""
+
+
+@LEVELS
+async def test_keys_that_were_read_are_not_handed_back(tmp_path: Path, caps: Cap | None) -> None:
+    """Keys are accepted, every reply to them is lost, then the program is replaced: how far they got is asked."""
+    async with rig(tmp_path) as it:
+        await it.start("sh", "-c", RAW)
+        provider = ReplyLost(
+            it.place.provider, 1.0, caps=caps, only=lambda command: "control" in command.argv
+        )
+        async with hub(replace(QUICK, deadline=1.0)) as consoles:
+            handle = await consoles.open(it.with_provider(provider), MAIN_CONSOLE, Authority.TYPE)
+            await handle.ready(10)
+            await until(lambda: "ready" in text(handle), "the program")
+            handle.type(b"first ", control=True)
+            await handle.drain(10)
+            provider.lost = True
+            handle.type(b"read", control=True)
+            await until(lambda: (it.home / "typed").read_bytes() == b"first read", "the keys")
+            await server.restart(
+                it.place, MAIN_CONSOLE, ["sh", "-c", "stty raw -echo; printf anew; exec cat > next"]
+            )
+            await until(lambda: "anew" in text(handle), "the next program")
+            assert handle.status.unacked == 4
+            provider.lost = False
+            await handle.drain(10)
+            assert (handle.status.refused, handle.status.unread) == (b"", b"first read")
 
 
 class GatedProvider(FaultyProvider):

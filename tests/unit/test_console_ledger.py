@@ -22,13 +22,20 @@ def typed(ledger: Ledger, keys: bytes, now: float) -> Outbox:
     return box
 
 
+def told(ledger: Ledger) -> tuple[bytes, bytes, str]:
+    """Everything that is told now."""
+    verdicts = list(ledger.verdicts())
+    reasons = {verdict.reason for verdict in verdicts} or {""}
+    assert len(reasons) == 1
+    return (b"".join(v.refused for v in verdicts), b"".join(v.unread for v in verdicts), reasons.pop())
+
+
 def test_what_never_went_is_handed_back_at_once_and_a_new_stream_begins() -> None:
     ledger = Ledger(READING)
     client = ledger.outbox.client
     ledger.outbox.type(b"sent by nobody", 1.0, control=True)
-    verdict = ledger.part("restarted")
-    assert verdict is not None
-    assert (verdict.refused, verdict.unread, verdict.reason) == (b"sent by nobody", b"", "restarted")
+    ledger.part("restarted")
+    assert told(ledger) == (b"sent by nobody", b"", "restarted")
     assert ledger.idle
     assert ledger.outbox.client != client
 
@@ -39,27 +46,28 @@ def test_what_went_without_an_answer_is_asked_for_first() -> None:
     old = typed(ledger, b"accepted", 1.0)
     typed(ledger, b" or not", 1.0)
     old.type(b" nor sent", 1.0, control=True)
-    assert ledger.part("dead") is None
+    ledger.part("dead")
     assert list(ledger.leaving) == [old]
     assert ledger.waiting == 24
     assert not ledger.idle
     new = typed(ledger, b"for the next", 2.0)
+    ledger.hand_back(b" and no", "dead")
+    assert list(ledger.verdicts()) == [], "what was typed later is told later"
     old.acknowledge(8, 2.0)
-    verdict = ledger.settle(old, "dead", known=True)
-    assert verdict is not None
-    assert (verdict.refused, verdict.unread) == (b" or not nor sent", b"accepted")
+    ledger.settle(old, "dead", known=True)
+    assert told(ledger) == (b" or not nor sent and no", b"accepted", "dead")
     assert ledger.outbox is new
     assert ledger.waiting == 12
-    assert ledger.settle(old, "dead", known=True) is None, "a stream is judged once"
+    ledger.settle(old, "dead", known=True)
+    assert list(ledger.verdicts()) == [], "a stream is judged once"
 
 
 def test_without_an_exact_position_what_went_may_have_been_read() -> None:
     ledger = Ledger(READING)
     box = typed(ledger, b"gone", 1.0)
     box.type(b" kept", 1.0, control=True)
-    verdict = ledger.settle(box, "new-server", known=False)
-    assert verdict is not None
-    assert (verdict.refused, verdict.unread) == (b" kept", b"gone")
+    ledger.settle(box, "new-server", known=False)
+    assert told(ledger) == (b" kept", b"gone", "new-server")
 
 
 STEPS = st.lists(st.tuples(st.binary(min_size=1, max_size=9), st.floats(0, 3), st.booleans()), max_size=30)
@@ -93,13 +101,12 @@ def test_each_byte_is_read_unread_or_refused(
                     last_look = now
     if known:
         box.acknowledge(position, now)
-    verdict = ledger.settle(box, "dead", known=known)
-    assert verdict is not None
-    told = verdict.unread + verdict.refused
-    assert everything.endswith(told)
-    read = len(everything) - len(told)
+    ledger.settle(box, "dead", known=known)
+    refused, unread, _ = told(ledger)
+    assert everything.endswith(unread + refused)
+    read = len(everything) - len(unread + refused)
     assert all(at + READING <= last_look for at in accepted_at[:read]), (
         "a key that may be unread was not told"
     )
     if known:
-        assert read + len(verdict.unread) == position
+        assert read + len(unread) == position
