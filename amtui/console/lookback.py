@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from amtui.console.continuity import Before
 from amtui.console.protocol import Position
 from amtui.console.scrollback import Fetched, join_by_content, join_numbered, settle, trimmed
 from amtui.emulator import Row, Screen, SnapshotState, Stream
@@ -29,6 +30,8 @@ class Lookback:
     ) -> None:
         self.limit = 0
         """tmux's history limit; 0 until it was told."""
+        self.continued = False
+        """The last picture showed what stood there before it: what tmux does not tell with it was kept."""
         self._screen = screen
         self._fetch = fetch
         self._where = where
@@ -47,7 +50,9 @@ class Lookback:
         columns = screen.columns
         before = [] if self._held else list(history)
         sure = not trimmed(history.next - history.base, self.limit)  # at the limit equal sizes prove nothing
+        then = Before(screen)
         state = load_snapshot(screen, stream, snapshot, keep_history=sure)
+        self.continued = then.carry_on(screen)
         if columns != screen.columns:  # tmux wrapped every row anew
             self._held = []
             history.restart(state.history_size)
