@@ -77,7 +77,11 @@ class Direct:
     def size(self) -> Size:
         """The widget's own size, kept from one layout to the next: asking Textual takes longer than a frame may."""
         screen = self._screen
-        if screen is not None and self._inside is not None and screen._compositor._visible_widgets is self._seen:
+        if (
+            screen is not None
+            and self._inside is not None
+            and screen._compositor._visible_widgets is self._seen
+        ):
             return self._inside.size
         return self._widget.size
 
@@ -145,5 +149,3 @@ class Direct:
             if inside.overlaps(its.intersection(cut)):
                 return None
         return None
-
-

@@ -246,7 +246,12 @@ def strip_of(row: Row, columns: int, palette: Palette, left: int = 0, width: int
     """
     width = columns if width is None else width
     kept = row.cache
-    if kept is not None and kept[0] == row.version and kept[1] is palette and kept[2] == (columns, left, width):
+    if (
+        kept is not None
+        and kept[0] == row.version
+        and kept[1] is palette
+        and kept[2] == (columns, left, width)
+    ):
         line: RowLine = kept[3]
         return line
     runs: list[Run] = []
