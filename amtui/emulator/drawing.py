@@ -36,7 +36,11 @@ class Drawing(Editing):
         while at < size:
             run = NARROW.match(data, at)
             if run:
-                self._draw_mixed(run.group())
+                text = run.group()
+                if self.plain and text.isascii():
+                    self._draw_ascii(text)
+                else:
+                    self._draw_mixed(text)
                 at = run.end()
                 continue
             run = WIDE.match(data, at) if self.plain and not self.joining and self.columns > 1 else None
@@ -51,7 +55,7 @@ class Drawing(Editing):
 
     def _draw_mixed(self, text: str) -> None:
         """Characters of one cell each: stretches of ASCII by tmux's run rules, the others by its cell rules."""
-        if text.isascii() or not (self.rows[self.cursor.y].wide or self.joining):
+        if text.isascii() or not (self.joining or self._crowded(len(text))):
             if text.isascii() and self.plain:
                 self._draw_ascii(text)
             else:
@@ -68,6 +72,11 @@ class Drawing(Editing):
         if start < len(text):
             self.draw(text[start:])
 
+    def _crowded(self, count: int) -> bool:
+        """Whether the next `count` cells reach the edge or part of a wide character."""
+        x, row = self.cursor.x, self.rows[self.cursor.y]
+        return row.wide and (x + count > self.columns or "" in row.chars[x : x + count + 1])
+
     def _wrap(self) -> None:
         self._own(self.cursor.y).wrapped = True
         self._line_feed(None)
@@ -80,14 +89,17 @@ class Drawing(Editing):
         while at < size:
             if cursor.x >= columns:
                 self._wrap()
-            row, x = self._own(cursor.y), cursor.x
+            row, x = self.rows[cursor.y], cursor.x
+            if row.shared:
+                row = self._own(cursor.y)
             count = min(columns - x, size - at)
             end = x + count
-            if row.wide:
+            chars = row.chars
+            if chars[x] == "":
                 _free_left(row, x)
-            row.chars[x:end] = text[at : at + count]
+            chars[x:end] = text[at : at + count] if at or count < size else text
             row.attrs[x:end] = [attr] * count
-            if row.wide:
+            if end < columns and chars[end] == "":
                 _free_right(row, end)
             row.version += 1
             cursor.x = end
@@ -107,11 +119,11 @@ class Drawing(Editing):
                     return
                 self._wrap()
             row, x = self._own(cursor.y), cursor.x
-            if row.wide:
+            count = min(columns - x, size - at)
+            if row.wide and "" in row.chars[x : x + count + 1]:
                 self._draw_cell(text[at], 1)
                 at += 1
                 continue
-            count = min(columns - x, size - at)
             part = text[at : at + count]
             at += count
             if not modes.wrap and x + count == columns > 1:
@@ -133,7 +145,9 @@ class Drawing(Editing):
             if room <= 0:
                 self._wrap()
                 continue
-            row, x = self._own(cursor.y), cursor.x
+            row, x = self.rows[cursor.y], cursor.x
+            if row.shared:
+                row = self._own(cursor.y)
             count = min(room, size - at)
             end = x + 2 * count
             if row.wide:
@@ -142,7 +156,7 @@ class Drawing(Editing):
             chars[::2] = text[at : at + count]
             row.chars[x:end] = chars
             row.attrs[x:end] = [attr] * (2 * count)
-            if row.wide:
+            if end < columns and row.chars[end] == "":
                 _free_right(row, end)
             row.wide = True
             row.version += 1

@@ -155,32 +155,23 @@ class _Look:
             self.bg = code - 92
 
 
-_True = tuple[bool, Colour, Colour]
-
-
-def _true_colours(text: str) -> _True | None:
-    """`38;2;R;G;B`, `48;2;R;G;B` or both, after `0;` or not: what programs with gradients write for every few
-    cells. Returns whether it resets first, foreground, background; None when there is anything else to it."""
-    reset = text.startswith("0;")
-    items = text[2 if reset else 0 :].split(";")
-    if len(items) not in (5, 10):
+def _true_colour(attr: Attr, text: str) -> Attr | None:
+    """`attr` in the colour of `38;2;R;G;B` or `48;2;R;G;B`, which programs with gradients write for every few
+    cells; None for any other sequence."""
+    items = text.split(";")
+    if len(items) != 5 or items[1] != "2":
         return None
-    fg: Colour = None
-    bg: Colour = None
-    for at in range(0, len(items), 5):
-        try:
-            where, kind, red, green, blue = map(int, items[at : at + 5])
-        except ValueError:
-            return None
-        if kind != 2 or red > 255 or green > 255 or blue > 255:
-            return None
-        if where == 38:
-            fg = (red, green, blue)
-        elif where == 48:
-            bg = (red, green, blue)
-        else:
-            return None
-    return reset, fg, bg
+    try:
+        colour = int(items[2]), int(items[3]), int(items[4])
+    except ValueError:
+        return None
+    if max(colour) > 255:
+        return None
+    if items[0] == "38":
+        return tuple.__new__(Attr, (colour, *attr[1:]))
+    if items[0] == "48":
+        return tuple.__new__(Attr, (attr[0], colour, *attr[2:]))
+    return None
 
 
 def sgr(attr: Attr, text: str) -> Attr:
@@ -247,10 +238,9 @@ class Pens:
     LIMIT: Final = 1024
 
     def __init__(self) -> None:
-        self._pens: dict[Attr, Pen] = {}
+        self.default = Pen(DEFAULT)
+        self._pens: dict[Attr, Pen] = {DEFAULT: self.default}
         self._steps = 0
-        self._colours: dict[str, _True | None] = {}
-        """What `_true_colours` says: colours come again where their combinations do not."""
 
     def of(self, attr: Attr) -> Pen:
         """The pen that draws with `attr`."""
@@ -261,37 +251,26 @@ class Pens:
 
     def step(self, pen: Pen, text: str) -> Pen:
         """The pen after the SGR sequence `text`; remembered in `pen.next`."""
+        attr = pen.attr
+        if text in _RESETS and attr[5] is None:
+            return self.default
         self._steps += 1
         if self._steps > self.LIMIT:
             self._forget()
-        if len(text) > MAX_PARAMETERS:
-            return self.of(sgr(pen.attr, text))
-        after = pen.next[text] = self._coloured(pen.attr, text) or self.of(sgr(pen.attr, text))
+        size = len(text)
+        if size > MAX_PARAMETERS:
+            return self.of(sgr(attr, text))
+        true = _true_colour(attr, text) if size >= _SHORTEST_TRUE else None
+        # a pen of a true colour is found by the way to it alone: most colours never come again
+        after = pen.next[text] = Pen(true) if true is not None else self.of(sgr(attr, text))
         return after
-
-    def _coloured(self, attr: Attr, text: str) -> Pen | None:
-        """The pen after true colours, the short way; None for any other sequence."""
-        colours = self._colours
-        if text in colours:
-            seen = colours[text]
-        else:
-            if len(colours) >= self.LIMIT:
-                colours.clear()
-            seen = colours[text] = _true_colours(text) if text.count(";") >= 4 else None
-        if seen is None:
-            return None
-        reset, fg, bg = seen
-        rest = (0, 0, None, attr[5]) if reset else attr[2:]
-        attr = tuple.__new__(
-            Attr, (fg or (None if reset else attr[0]), bg or (None if reset else attr[1]), *rest)
-        )
-        pen = self._pens.get(attr)
-        if pen is None:
-            pen = self._pens[attr] = Pen(attr)
-        return pen
 
     def _forget(self) -> None:
         for pen in self._pens.values():
             pen.next.clear()  # pens point at each other; without this they would wait for the collector
-        self._pens.clear()
+        self._pens = {DEFAULT: self.default}
         self._steps = 0
+
+
+_RESETS: Final = ("", "0")
+_SHORTEST_TRUE: Final = len("38;2;0;0;0")
