@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
 from textual._compositor import CompositorUpdate
 from textual.geometry import Region, Size
 from textual.screen import Screen
@@ -31,6 +32,9 @@ class Frame(CompositorUpdate):
 
     def __init__(self, pieces: list[Piece]) -> None:
         self.pieces = pieces
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Segment(self.render_segments(console), None, [])
 
     def render_segments(self, console: Console) -> str:
         return "".join([f"\x1b[{y + 1};{x + 1}H{strip.render(console)}" for x, y, strip in self.pieces])
