@@ -3,108 +3,81 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+from queue import Queue
+from threading import Event, Thread
 
 import pytest
-from textual import events
+from figures import record, size
+from textual import constants, events
+from textual.drivers import linux_driver
+from textual.drivers.headless_driver import HeadlessDriver
 from textual.message import Message
-from textual.pilot import Pilot
-from ui_fake import FakeConsole, FakeContext, FakeOperations
+from ui_fake import FakeContext, FakeOperations
 from ui_pilot import Start, see, until
+from ui_terminal import app_of, burst, keys_of, send, typing_into, view_of
 
-from amtui.app import AmtuiApp
+sys.path.insert(0, str(Path(__file__).parent.parent / "emulator"))
+
+import keytable as table
+
+from amtui.emulator import keys
 from amtui.screens.fleet import FleetScreen
 from amtui.screens.worker import WorkerScreen
-from amtui.widgets.keyboard import HostParser, faithful
+from amtui.widgets.keyboard import faithful, key_of
 
-SAME = [
-    *(chr(code) for code in range(0x20) if chr(code) not in "\x1b\x1d\n"),
-    "\n", "\x1b", "\x7f", "a", "Z", " ", "~", "é", "漢", "🚀",
-    "\x1bx", "\x1bX", "\x1b1", "\x1b9", "\x1b.", "\x1b\r", "\x1b\x7f", "\x1b\x01", "\x1b\x1a", "\x1b[", "\x1bO",
-    "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[1;2A", "\x1b[1;3B", "\x1b[1;5C", "\x1b[1;6D", "\x1b[1;7A",
-    "\x1bOP", "\x1bOQ", "\x1bOR", "\x1bOS", "\x1b[15~", "\x1b[17~", "\x1b[18~", "\x1b[19~", "\x1b[20~", "\x1b[21~",
-    "\x1b[23~", "\x1b[15;2~", "\x1b[15;5~", "\x1b[1;2P",
-    "\x1b[2~", "\x1b[3~", "\x1b[3;5~", "\x1b[5~", "\x1b[6~", "\x1b[Z",
-]  # fmt: skip
-"""Host bytes that the program gets as they are."""
-
-OTHER = {
-    "\x1bOA": b"\x1b[A",  # the host's application mode is not the program's
+EXAMPLES = {
+    "\x1b\r": b"\x1b\r",
+    "\x1b\x7f": b"\x1b\x7f",
+    "\x1b\x01": b"\x1b\x01",
+    "\x1b[1;2R": b"\x1b[1;2R",
+    "\x1b[25~": b"\x1b[25~",
     "\x1b[H": b"\x1b[1~",
-    "\x1b[F": b"\x1b[4~",
-    "\x1b[25~": b"\x1b[25~",  # F13, which tmux does not know and hands on
-    # the kitty protocol's spellings
-    "\x1b[97;5u": b"\x01",
-    "\x1b[99;5u": b"\x03",
-    "\x1b[113;5u": b"\x11",
-    "\x1b[112;5u": b"\x10",
-    "\x1b[27u": b"\x1b",
-    "\x1b[9u": b"\t",
-    "\x1b[13u": b"\r",
-    "\x1b[127u": b"\x7f",
-    "\x1b[9;2u": b"\x1b[Z",
     "\x1b[13;3u": b"\x1b\r",
-    "\x1b[127;3u": b"\x1b\x7f",
-    "\x1b[97;3u": b"\x1ba",
     "\x1b[97;;97u": b"a",
-    "\x1b[97;2;65u": b"A",
-    "\x1b[97;1:1u": b"a",
-    "\x1b[27;5;97~": b"\x01",  # xterm's modifyOtherKeys
+    "\u00a0": "\u00a0".encode(),
+    "\x1b[24~": None,
 }
-
-
-def keys_of(data: str) -> list[Message]:
-    """What the operator's terminal sent, as the parser of the driver tells it."""
-    parser = HostParser()
-    return [*parser.feed(data.encode()), *parser.expire()]
-
-
-async def send(pilot: Pilot[None], data: str) -> None:
-    """As if the terminal had sent these bytes."""
-    driver = pilot.app._driver
-    assert driver is not None
-    for message in keys_of(data):
-        message.set_sender(pilot.app)
-        driver.process_message(message)
-    await pilot.pause()
-
-
-async def typing_into(pilot: Pilot[None], ctx: FakeContext, name: str = "shell") -> FakeConsole:
-    """Open a worker's console in type mode."""
-    app = pilot.app
-    assert isinstance(app, AmtuiApp)
-    app.open_worker(name, typing=True)
-    await until(
-        pilot,
-        lambda: isinstance(app.screen, WorkerScreen) and app.screen.is_mounted and app.screen.view.typing,
-    )
-    console = ctx.consoles[name]
-    await until(pilot, lambda: any(kind == "resize" for kind, _ in console.calls))
-    console.typed.clear()
-    console.calls.clear()
-    return console
-
-
-def app_of(pilot: Pilot[None]) -> AmtuiApp:
-    assert isinstance(pilot.app, AmtuiApp)
-    return pilot.app
-
-
-def view_of(pilot: Pilot[None]) -> Any:
-    screen = pilot.app.screen
-    assert isinstance(screen, WorkerScreen)
-    return screen.view
+"""Host bytes → what the program gets; None for the key that leaves."""
+OURS = {"f12", "ctrl+right_square_bracket", "shift+pageup", "shift+pagedown"}
+"""Keys that stay here."""
 
 
 async def test_every_key_of_the_table_reaches_the_agent(start: Start, ctx: FakeContext) -> None:
+    """The view adds nothing and takes nothing: what tests/emulator/test_key_round_trip.py compares with tmux."""
+    data = [data for row in table.ROWS for data in (row.legacy, row.kitty)]
+    data += [text.encode() for text in table.TEXT] + table.PREFIXED + table.ALONE
     async with start() as pilot:
         console = await typing_into(pilot, ctx)
-        for data, wanted in [*((key, key.encode()) for key in SAME), *OTHER.items()]:
+        modes = console.screen.modes
+        wanted = b""
+        for key in data:
+            found = [each for each in keys_of(key.decode()) if isinstance(each, events.Key)]
+            if any(each.key in OURS for each in found):
+                continue
+            wanted += b"".join(
+                keys.bytes_of(pressed, modes) or b"" for each in found if (pressed := key_of(each))
+            )
+            burst(pilot, key.decode())
+        await until(pilot, lambda: len(console.typed) >= len(wanted))
+        assert bytes(console.typed) == wanted
+        assert len(wanted) > 3800
+        assert view_of(pilot).typing
+        assert isinstance(pilot.app.screen, WorkerScreen)
+
+
+async def test_keys_that_textual_loses(start: Start, ctx: FakeContext) -> None:
+    async with start() as pilot:
+        console = await typing_into(pilot, ctx)
+        for data, wanted in EXAMPLES.items():
             console.typed.clear()
             await send(pilot, data)
-            assert bytes(console.typed) == wanted, f"{data!r} came as {bytes(console.typed)!r}"
-            assert view_of(pilot).typing, f"{data!r} left type mode"
-        assert isinstance(pilot.app.screen, WorkerScreen)
+            assert bytes(console.typed) == (wanted or b""), f"{data!r} came as {bytes(console.typed)!r}"
+            assert view_of(pilot).typing == (wanted is not None)
 
 
 async def test_arrows_follow_the_mode_the_program_set(start: Start, ctx: FakeContext) -> None:
@@ -115,10 +88,24 @@ async def test_arrows_follow_the_mode_the_program_set(start: Start, ctx: FakeCon
         assert bytes(console.typed) == b"\x1bOA"
 
 
-async def test_a_key_release_is_no_key(start: Start, ctx: FakeContext) -> None:
+async def test_releases_and_modifiers_are_no_keys(start: Start, ctx: FakeContext) -> None:
     async with start() as pilot:
         console = await typing_into(pilot, ctx)
-        await send(pilot, "\x1b[97;1:3u")
+        for data in table.NOTHING:
+            await send(pilot, data.decode())
+        assert bytes(console.typed) == b""
+        alone = [data for data in table.NOTHING if b"574" in data and not data.endswith(b"40;5u")]
+        assert [keys_of(data.decode()) for data in alone] == [[]] * len(alone), (
+            "shift alone is told of as a key"
+        )
+
+
+async def test_the_shift_of_a_colon_is_not_the_command(start: Start, ctx: FakeContext) -> None:
+    """A kitty keyboard tells of shift before it tells of the colon."""
+    async with start() as pilot:
+        console = await typing_into(pilot, ctx)
+        await send(pilot, "\x1b[57442;5u\x1b[93;5u\x1b[57441;2u\x1b[59:58;2;58u")
+        await until(pilot, lambda: type(pilot.app.screen).__name__ == "CommandScreen")
         assert bytes(console.typed) == b""
 
 
@@ -193,6 +180,9 @@ async def test_a_paste_goes_as_one_piece_without_controls(start: Start, ctx: Fak
         await send(pilot, "\x1b[200~línea one\ntwo\x1b[201~")
         assert console.calls == [("paste", "línea one\ntwo".encode())]
         console.calls.clear()
+        await send(pilot, "\x1b[200~a\x1b[31mb\x1b\r\x1b[Ac\x1b[201~")
+        assert console.calls == [("paste", b"a[31mb\n[Ac")]
+        console.calls.clear()
         view_of(pilot).post_message(events.Paste("rm\x1b[201~ -rf\x03"))
         await pilot.pause()
         assert console.calls == [("paste", b"rm[201~ -rf")]
@@ -224,6 +214,21 @@ async def test_losing_the_terminals_focus_does_not_end_type_mode(start: Start, c
         assert bytes(console.typed) == b"x"
 
 
+async def test_a_program_that_asked_learns_of_the_terminals_focus(start: Start, ctx: FakeContext) -> None:
+    async with start() as pilot:
+        console = await typing_into(pilot, ctx)
+        console.feed(b"\x1b[?1004h")
+        await send(pilot, "\x1b[I")
+        assert bytes(console.typed) == b"", "told twice"
+        await send(pilot, "\x1b[O")
+        await until(pilot, lambda: bytes(console.typed) == b"\x1b[O")
+        await send(pilot, "\x1b[I")
+        await until(pilot, lambda: bytes(console.typed) == b"\x1b[O\x1b[I")
+        assert view_of(pilot).typing
+        await send(pilot, "\x1b[24~")
+        await until(pilot, lambda: bytes(console.typed) == b"\x1b[O\x1b[I\x1b[O")
+
+
 async def test_no_binding_has_priority(start: Start, ctx: FakeContext) -> None:
     """A priority binding would take a key from the agent."""
     async with start() as pilot:
@@ -234,27 +239,73 @@ async def test_no_binding_has_priority(start: Start, ctx: FakeContext) -> None:
 
 
 def test_the_linux_driver_reads_through_our_parser() -> None:
-    from textual.drivers import linux_driver
-    from textual.drivers.headless_driver import HeadlessDriver
-
     ours = faithful(linux_driver.LinuxDriver)
     assert issubclass(ours, linux_driver.LinuxDriver)
     assert ours is not linux_driver.LinuxDriver
     assert faithful(HeadlessDriver) is HeadlessDriver
 
 
+class Reading:
+    """The driver's reading loop on a pipe."""
+
+    def __init__(self) -> None:
+        self._theirs, self._ours = os.pipe()
+        driver = faithful(linux_driver.LinuxDriver)
+        self.driver = driver.__new__(driver)
+        self.came: Queue[Message] = Queue()
+        self.driver.fileno = self._theirs
+        self.driver.exit_event = Event()
+        self.driver.process_message = self.came.put  # type: ignore[method-assign]
+        self.thread = Thread(target=self.driver.run_input_thread, daemon=True)
+        self.thread.start()
+
+    def types(self, data: bytes) -> None:
+        os.write(self._ours, data)
+
+    def next(self) -> str:
+        """The next key."""
+        message = self.came.get(timeout=20)
+        assert isinstance(message, events.Key)
+        return message.key
+
+    def hang_up(self) -> None:
+        os.close(self._ours)
+
+    def end(self) -> None:
+        self.driver.exit_event.set()
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+        os.close(self._theirs)
+
+
+@pytest.mark.prove
+def test_the_escape_key_comes_by_itself_and_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual looks for it only each tenth of a second."""
+    monkeypatch.setattr(constants, "ESCAPE_DELAY", 0.025)
+    reading = Reading()
+    taken = []
+    for _ in range(size(5, 50)):
+        began = time.monotonic()
+        reading.types(b"\x1b")
+        assert reading.next() == "escape"
+        taken.append(time.monotonic() - began)
+    reading.types(b"\xff\xfe\x1b[1;3")
+    reading.types(b"Ax")
+    assert [reading.next(), reading.next()] == ["alt+up", "x"]
+    reading.hang_up()
+    reading.end()
+    delay, soonest = constants.ESCAPE_DELAY, min(taken)
+    record(
+        "escape key, beyond the wait for a sequence", "p50 ≤ 10 ms",
+        f"{1000 * (statistics.median(taken) - delay):.1f} ms", statistics.median(taken) - delay <= 0.010,
+        conditions=f"ESCDELAY {delay * 1000:.0f} ms",
+    )  # fmt: skip
+    assert delay <= soonest < delay + 0.05
+
+
 async def test_start_is_the_fleet(start: Start) -> None:
     async with start() as pilot:
         assert isinstance(pilot.app.screen, FleetScreen)
-
-
-def burst(pilot: Pilot[None], data: str) -> None:
-    """Keys that arrive faster than anything can be drawn."""
-    driver = pilot.app._driver
-    assert driver is not None
-    for message in keys_of(data):
-        message.set_sender(pilot.app)
-        driver.process_message(message)
 
 
 async def test_what_is_typed_right_after_i_is_for_the_agent(
