@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,6 +53,11 @@ class Desk(App[None], inherit_bindings=False):
         self.crashes: list[str] = []
         """Files of errors that were survived."""
         super().__init__()
+
+    @property
+    def keymap(self) -> Mapping[str, str]:
+        """Keys that the configuration bound otherwise, by the binding's id."""
+        return self._keymap
 
     # ---- saying
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich.style import Style
+from textual.binding import Binding
 
 from amtui.ops.base import Surface
 from amtui.screens.base import AmtuiScreen
@@ -12,7 +13,8 @@ from amtui.screens.text import TextScreen
 from amtui.widgets import states
 from amtui.widgets.chrome import key_name
 from amtui.widgets.columns import cell
-from amtui.widgets.console_view import PREFIX_COMMANDS
+from amtui.widgets.console_view import PREFIX_COMMANDS, ConsoleView
+from amtui.widgets.look_line import LookLine
 
 if TYPE_CHECKING:
     from amtui.screens.desk import Desk
@@ -29,7 +31,14 @@ class HelpScreen(TextScreen):
         """Help on a screen: its purpose, its live keys, the console's keys, the operations."""
         return cls(
             "Help",
-            [*_purpose(screen), *_keys(screen), *_console(), *_states(desk.ascii_only), *_operations(desk)],
+            [
+                *_purpose(screen),
+                *_keys(screen),
+                *_console(),
+                *_looking(desk),
+                *_states(desk.ascii_only),
+                *_operations(desk),
+            ],
         )
 
 
@@ -73,6 +82,24 @@ def _console() -> list[tuple[str, Style]]:
         ("", Style()),
     ]
     return lines
+
+
+def _looking(desk: Desk) -> list[tuple[str, Style]]:
+    """Scroll mode's keys, as they are bound now."""
+    lines = [("In scroll mode: ^] v from type mode, v or pgup from view mode", _HEAD)]
+    for binding in (*ConsoleView.looking_bindings(), *LookLine.BINDINGS):
+        assert isinstance(binding, Binding)
+        keys = (desk.keymap.get(binding.id or "") or binding.key).split(",")
+        shown = " ".join(key_name(key.strip()) for key in keys)
+        lines.append(
+            (f"  {cell(shown, 22)}{cell(binding.tooltip or binding.description, 26)}{binding.id}", Style())
+        )
+    return [
+        *lines,
+        ("  mouse                 drag selects, twice a word, thrice a line; ctrl+click a link", Style()),
+        ("  Links are shown as what they are and asked for before anything opens.", _DIM),
+        ("", Style()),
+    ]
 
 
 def _states(ascii_only: bool) -> list[tuple[str, Style]]:

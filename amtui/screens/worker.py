@@ -231,10 +231,11 @@ class WorkerScreen(ConsoleSwitch):
             self.view.set_in_sight(True)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if self.is_mounted and self.view.looking and action not in LOOKING:
+        view: ConsoleView | None = getattr(self, "view", None)  # asked for before there is a body, too
+        if view is not None and view.looking and action not in LOOKING:
             return False  # scroll mode's keys are letters: none of them may act on the worker
         if action in ("look", "find"):
-            return self.is_mounted and self.view.can_look
+            return view is not None and view.can_look
         if action == "next_needing":
             return bool(other := self.neighbour(self.worker_name, 1)) and other != self.worker_name
         return super().check_action(action, parameters)

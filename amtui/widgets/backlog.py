@@ -51,10 +51,16 @@ class Backlog:
         top = min(end, (end if self._top is None else self._top) - rows)
         self._top = None if top >= end and not self.held else top
 
-    def show(self, screen: Screen, height: int, number: int) -> None:
-        """Move as little as it takes to have a row on show; a held view only."""
+    def show(self, screen: Screen, height: int, number: int, context: int = 0) -> None:
+        """Move as little as it takes to have a row on show, with `context` rows above and below if it was not.
+
+        A held view only.
+        """
         top = self.top(screen, height)
-        self._top = max(min(top, number), number - height + 1)
+        if number < top:
+            self._top = number - context
+        elif number >= top + height:
+            self._top = max(top, min(number - height + 1 + context, lines.end(screen) - height))
 
     def wanted(self, screen: Screen, height: int) -> int:
         """Number of the oldest row worth asking for: a page above the place looked at, if there may be one."""

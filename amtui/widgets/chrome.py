@@ -27,6 +27,8 @@ KEY_NAMES: Final = {
     "ctrl+right_square_bracket": "^]",
     "shift+tab": "S-tab",
     "full_stop": ".",
+    "dollar_sign": "$",
+    "circumflex_accent": "^",
     "minus": "-",
     "right": "→",
     "left": "←",

@@ -26,21 +26,30 @@ QUERY = 30
 """Cells of a search that are repeated in the line."""
 
 
-def pieces_of(look: Look, ascii_only: bool = False) -> list[Piece]:
-    """What the line says, the most wanted first: it is cut at the right."""
+def pieces_of(look: Look, ascii_only: bool = False, *, asking: bool = False) -> list[Piece]:
+    """What the line says, the most wanted first: it is cut at the right. `asking`: beside the text being typed."""
     out: list[Piece] = [(f"line {look.row:,} of {look.rows:,}", _BOLD)]
+    if asking:
+        return _joined([_found(look), *out] if look.query or look.error else out)
     if look.new:
         mark = "v" if ascii_only else "▼"
         out.append((f"{mark} {look.new:,} new line{'s' if look.new > 1 else ''}", _NEW))
-    if look.error:
-        out.append((f"not a pattern: {look.error}", _BAD))
-    elif look.query:
-        query = " ".join(plain(look.query).split(" "))
+    if look.query:
+        query = plain(look.query)
         query = query if cell_len(query) <= QUERY else cell(query, QUERY)
-        out.append((f"{'regex ' if look.regex else ''}{query}  {hits_of(look)}", Style()))
+        kind = "regex " if look.regex else ""
+        out.append((f"{kind}{query}  {_found(look)[0]}", Style()))
     if look.selecting:
         out.append(("selecting lines" if look.selecting == "line" else "selecting", Style(color=states.SKY)))
-    return [piece for each in out for piece in ((" · ", _DIM), each)][1:]
+    return _joined(out)
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    return [piece for each in pieces for piece in ((" · ", _DIM), each)][1:]
+
+
+def _found(look: Look) -> Piece:
+    return (f"not a pattern: {look.error}", _BAD) if look.error else (hits_of(look), Style())
 
 
 def hits_of(look: Look) -> str:
@@ -83,18 +92,19 @@ class LookLine(Horizontal):
     def tell(self) -> None:
         """Show where the view looks now; nothing outside of scroll mode."""
         look = self._view.look
-        if look is None and self.has_class("on"):
+        if look is None and self.has_class("asking"):
             self._close()
         self.set_class(look is not None, "on")
         if look is not None:
-            self.place.put([pieces_of(look, bool(getattr(self.app, "ascii_only", False)))])
+            ascii_only = bool(getattr(self.app, "ascii_only", False))
+            self.place.put([pieces_of(look, ascii_only, asking=self.has_class("asking"))])
 
     def ask(self, direction: int) -> None:
         """Let the person type what to search for."""
         self._show_mark("/" if direction > 0 else "?")
         self.input.value = ""
-        self.tell()
         self.set_class(True, "asking")
+        self.tell()
         self.screen.set_focus(self.input)
 
     def _show_mark(self, mark: str = "") -> None:
@@ -106,6 +116,7 @@ class LookLine(Horizontal):
 
     def _close(self) -> None:
         self.set_class(False, "asking")
+        self.tell()
         if self.screen.focused is self.input:
             self.screen.set_focus(self._view)
 

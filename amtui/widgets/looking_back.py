@@ -74,15 +74,15 @@ class LookingBack(ConsolePicture):
     """A picture of a console that can be looked back through."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "look_search(1)", "Search", id="console.search"),
-        Binding("question_mark", "look_search(-1)", "Search back", id="console.search_back"),
-        Binding("n", "look_hit(1)", "Next", id="console.next_hit"),
-        Binding("N", "look_hit(-1)", "Previous", id="console.previous_hit"),
+        Binding("slash", "look_search(1)", "Search", tooltip="Search down", id="console.search"),
         Binding("v,space", "look_select('cell')", "Select", id="console.select"),
-        Binding("V", "look_select('line')", "Lines", id="console.select_lines"),
         Binding("y,enter", "look_copy", "Copy", id="console.copy"),
-        Binding("o", "look_link", "Link", id="console.link"),
         Binding("q", "look_leave", "Leave", id="console.leave"),
+        Binding("n", "look_hit(1)", "Next", tooltip="Next hit", id="console.next_hit"),
+        Binding("N", "look_hit(-1)", "Prev", tooltip="Previous hit", id="console.previous_hit"),
+        Binding("question_mark", "look_search(-1)", "Back", tooltip="Search up", id="console.search_back"),
+        Binding("o", "look_link", "Link", tooltip="Open or copy a link", id="console.link"),
+        Binding("V", "look_select('line')", "Lines", tooltip="Select lines", id="console.select_lines"),
         Binding("escape", "look_escape", "Leave", show=False, id="console.escape"),
         Binding("up,k", "look_rows(-1)", "Up", show=False, id="console.up"),
         Binding("down,j", "look_rows(1)", "Down", show=False, id="console.down"),
@@ -134,6 +134,11 @@ class LookingBack(ConsolePicture):
         self._alternate = False
         self._marked: dict[int, list[tuple[int, int, Hit]]] = {}
         """Cells of hits on show by row."""
+
+    @classmethod
+    def looking_bindings(cls) -> list[Binding]:
+        """The keys of scroll mode, for help."""
+        return [each for each in LookingBack.BINDINGS if isinstance(each, Binding)]
 
     # ---- said by the view
 
@@ -363,13 +368,12 @@ class LookingBack(ConsolePicture):
             super()._scroll(rows)
             return
         screen, height = self.handle.screen, self.size.height
-        at_end = self._backlog.top(screen, height) + height >= self._used_end()
-        if rows < 0 and at_end and self._light:
-            self.action_look_leave()
-            return
         y = self._place.row - self._backlog.top(screen, height)
         self._stay_at = max(0, min(y, height - 1))
         self._backlog.move(screen, height, rows)
+        if rows < 0 and self._light and self._backlog.top(screen, height) + height >= self._used_end():
+            self.action_look_leave()
+            return
         if rows > 0 and self._backlog.lacks(screen, height):
             self._look_further()
         self._go(Place(self._backlog.top(screen, height) + self._stay_at, self._column), follow=False)
@@ -506,6 +510,7 @@ class LookingBack(ConsolePicture):
         self._jump = 0
         self._current = hit
         if hit is not None:
+            self._backlog.show(search.screen, self.size.height, hit.start.row, self.size.height // 3)
             self._go(hit.start)
             self._column = self._place.column
         elif origin is not None:
