@@ -18,7 +18,7 @@ from textual._compositor import CompositorUpdate
 from textual.app import App, ComposeResult
 from textual.containers import Grid
 from textual.filter import dim_color
-from textual.geometry import Offset
+from textual.geometry import Offset, Region
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
@@ -282,6 +282,8 @@ async def test_what_lies_over_a_console_stays_there() -> None:
         await settled(pilot, app)
         await app.push_screen(Another())
         await until(pilot, lambda: "another" in app.terminal.screen.row(0).text)
+        await until(pilot, lambda: not app.screen._dirty_widgets)
+        await pilot.pause(0.2)  # a dialogue that comes is painted twice; what is over it by then stays
         await drawn(1)
         assert app.terminal.screen.row(0).text.strip() == "another"
         assert "behind" in app.terminal.screen.row(1).text, "a console behind a dialogue stands still"
@@ -289,24 +291,22 @@ async def test_what_lies_over_a_console_stays_there() -> None:
         await settled(pilot, app)
 
 
-async def test_what_the_compositor_painted_meanwhile_is_known() -> None:
-    """One text, another one while a dialogue lies over the console, the first one again."""
-    consoles = [FakeConsole(b"", 38, 18) for _ in range(4)]
+@pytest.mark.parametrize("regions", [(), (Region(0, 2, 38, 1),)], ids=["all", "row"])
+async def test_what_the_compositor_painted_meanwhile_is_known(regions: tuple[Region, ...]) -> None:
+    """We paint one text, the compositor another one, and then it is the first one again."""
+    consoles = [FakeConsole(b"", 38, 18) for _ in range(2)]
     app = Wall(consoles)
+    one, two = b"\x1b[3;1H\x1b[31mone\x1b[m and more\x1b[H", b"\x1b[3;1H\x1b[31mtwo\x1b[m and more\x1b[H"
     async with app.run_test(size=(80, 40)) as pilot:
-        await pilot.pause()
+        await settled(pilot, app)
         for _ in range(3):
-            consoles[1].feed(b"\x1b[3;1H\x1b[31mone\x1b[m and more\x1b[H")
+            consoles[1].feed(one)
             await settled(pilot, app)
-            await app.push_screen(Another())
-            consoles[1].feed(b"\x1b[3;1H\x1b[31mtwo\x1b[m and more\x1b[H")
+            consoles[1].stream.feed(two)
+            app.views[1].refresh(*regions)
             await until(pilot, lambda: "two" in app.terminal.screen.row(2).text)
-            consoles[1].feed(b"\x1b[3;1H\x1b[31mone\x1b[m and more\x1b[H")
-            app.views[1]._shown[2] = (app.views[1]._shown[2][0], None)
-            before = app.direct
-            app.pop_screen()
+            consoles[1].feed(one)
             await settled(pilot, app)
-            assert app.direct >= before
 
 
 async def test_a_row_without_changes_writes_nothing_and_a_changed_cell_its_run() -> None:
