@@ -13,7 +13,7 @@ from msgspec import Struct
 from amtui.errors import ExecTimeout, Refused, Unreachable, UsageError, WaitTimeout
 from amtui.model import MAIN_CONSOLE, SCHEMA, AgentState, AgentStatus, Untrusted, Worker
 from amtui.ops.base import Action, Arg, Chunk, Progress, Result, Yield
-from amtui.ops.context import Context
+from amtui.ops.context import Context, Question
 
 if TYPE_CHECKING:
     from amtui.console.server import SendOutcome
@@ -87,9 +87,16 @@ class Exec(Struct, frozen=True, kw_only=True):
 
 
 async def attach(ctx: Context, params: Attach) -> AsyncIterator[Yield]:
-    from amtui.fleet import consoles
+    from amtui.fleet import consoles, lifecycle
 
     worker = ctx.worker(params.name)
+    if worker.asleep and not ctx.read_only:
+        # Looking never wakes; whoever attaches wants to work, and is asked.
+        text = "it sleeps; its agent would be started again"
+        await ctx.confirm(Question("confirm", f"wake {worker.name}", text))
+        yield Progress(f"waking {worker.name}")
+        await lifecycle.wake(ctx.estate, worker)
+        worker = ctx.worker(params.name)
     console = await consoles.find(ctx.estate, worker, params.console)
     document = {"schema": SCHEMA, "name": worker.name, "console": console}
     yield Result(document, attach=worker.name, console=console)

@@ -1,4 +1,8 @@
-"""What any console must stand: twelve things, on this computer, over ssh, and where there is nothing but exec."""
+"""What any console must stand: twelve things, on this computer, over ssh, and where there is nothing but exec.
+
+`make prove` tries each on all three. `make test` tries each where it is most likely to go wrong, and every substrate
+with several.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +19,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from console_rig import QUICK, Rig, cells, hub, size, text, until
+from console_rig import QUICK, Rig, cells, hub, text, until
 from faults import FaultyProvider
+from figures import proving, size
 from hosts import SshWorld, processes
 from operator_world import AMTUI, Operator
 
 from amtui.console.hub import ConsoleHandle, Hub, TypingHandle
+from amtui.console.scrollback import NOT_KEPT
 from amtui.console.status import Link
 from amtui.emulator import Screen, Stream
 from amtui.model import MAIN_CONSOLE, Authority
@@ -32,7 +38,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "perf"))
 
 from blackbox import Glass
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.prove, pytest.mark.timeout(300)]
+SITES = ("local", "ssh", "exec only")
+"""Exec only means: no streams, no stdin, no binary output."""
 RAW = "stty raw -echo; printf ready; exec cat > typed"
 
 
@@ -44,9 +52,13 @@ class Site(Rig):
         self.place = Place(provider, host_id, base, self.place.root, self.place.socket)
 
 
-@pytest.fixture(params=["local", "ssh", "exec only"])
+def on(*picked: str) -> pytest.MarkDecorator:
+    """Where a test runs: on all substrates, under `make test` on those picked."""
+    return pytest.mark.parametrize("site", SITES if proving() else picked, indirect=True)
+
+
+@pytest.fixture
 async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
-    """Exec only means: no streams, no stdin, no binary output."""
     provider: Provider = LocalProvider(tmp_path / "machines")
     host_id = "local"
     if request.param == "ssh":
@@ -82,6 +94,7 @@ async def same(site: Site, handle: ConsoleHandle, seconds: float = 15.0) -> None
     await until(agree, "the screen tmux has", seconds)
 
 
+@on("ssh")
 async def test_01_arrow_keys_and_single_letters(site: Site) -> None:
     await site.start("sh", "-c", "seq 1 200 > long; less long; exec vim -u NONE -N notes")
     async with hub() as consoles:
@@ -108,6 +121,7 @@ class Slow(FaultyProvider):
         return await super().exec(host_id, command, purpose=purpose)
 
 
+@on("exec only")
 async def test_02_typing_ahead_of_a_slow_exec(site: Site) -> None:
     await site.start("sh", "-c", RAW)
     slow = Slow(site.place.provider, 0.0, caps=site.place.provider.caps & ~(Cap.STREAM | Cap.STDIN))
@@ -124,6 +138,7 @@ async def test_02_typing_ahead_of_a_slow_exec(site: Site) -> None:
     assert (site.home / "typed").read_text() == sent
 
 
+@on("ssh", "exec only")
 async def test_03_a_paste_of_64_kilobytes(site: Site) -> None:
     await site.start("sh", "-c", "stty -echo; printf ready; cat > pasted; sha256sum pasted; exec sleep 60")
     line = "".join(random.Random(3).choice("aé漢🙂ß ") for _ in range(100))
@@ -151,6 +166,7 @@ import time; time.sleep(600)
 """
 
 
+@on("local")
 async def test_04_a_burst_cut_at_every_byte(site: Site) -> None:
     await site.start(
         "sh", "-c", f"stty -opost; exec {sys.executable} -c '{BURST}' {size(600_000, 5_000_000)}"
@@ -172,6 +188,24 @@ def numbered(rows: list[str]) -> list[int]:
     return [int(found[1]) for row in rows if (found := re.match(r"line (\d+)\s*$", row))]
 
 
+async def reachable(handle: ConsoleHandle, step: int = 700) -> list[str]:
+    """Every row a view can reach, oldest first, as if somebody had scrolled up page after page."""
+    history = handle.screen.history
+    while True:
+        first = history.first
+        if await handle.history(first - step, step) >= first:
+            break
+    rows = [row.text.rstrip() for row in history] + [row.rstrip() for row in handle.screen.display]
+    return [row for row in rows if row]
+
+
+async def each_line_once(handle: ConsoleHandle, count: int) -> None:
+    """From the first line to the last, on screen and by scrolling back: none missing, none doubled."""
+    rows = await reachable(handle)
+    assert NOT_KEPT not in rows
+    assert numbered(rows) == list(range(1, count + 1))
+
+
 def check_rows(handle: ConsoleHandle, seen: list[int]) -> None:
     """Whatever is on show is a run of consecutive numbers."""
     rows = list(handle.screen.display)
@@ -181,6 +215,7 @@ def check_rows(handle: ConsoleHandle, seen: list[int]) -> None:
     seen.append(len(shown))
 
 
+@on("local", "exec only")
 async def test_05_attaching_amid_output(site: Site) -> None:
     count = size(3000, 20_000)
     await site.start("sh", "-c", NUMBERS.format(count=count))
@@ -198,6 +233,7 @@ async def test_05_attaching_amid_output(site: Site) -> None:
         await until(lambda: "over" in text(last), "the end", 60)
         await same(site, last)
         check_rows(last, seen)
+        await each_line_once(last, count)
     assert max(seen) >= 20
 
 
@@ -224,8 +260,10 @@ time.sleep(600)
 """
 
 
+@on("ssh", "exec only")
 async def test_06_the_transport_dies_in_a_burst(site: Site, request: pytest.FixtureRequest) -> None:
-    await site.start(sys.executable, "-c", PACED, str(size(6000, 30_000)))
+    count = size(6000, 30_000)
+    await site.start(sys.executable, "-c", PACED, str(count))
     seen: list[int] = []
     async with hub() as consoles:
         handle = await consoles.open(site.place)
@@ -245,9 +283,11 @@ async def test_06_the_transport_dies_in_a_burst(site: Site, request: pytest.Fixt
         await until(lambda: "over" in text(handle), "the end", 60)
         await same(site, handle, 30)
         check_rows(handle, seen)
+        await each_line_once(handle, count)
     assert killed
 
 
+@on("local")
 async def test_07_the_server_is_killed(site: Site) -> None:
     await site.start("sh", "-c", RAW)
     async with hub(QUICK) as consoles:
@@ -260,6 +300,7 @@ async def test_07_the_server_is_killed(site: Site) -> None:
         assert handle.status.generation > before
 
 
+@on("ssh")
 async def test_08_questions_to_the_terminal_are_not_ours(site: Site) -> None:
     asks = r"stty raw -echo; printf '"
     asks += r"\033[c\033[>c\033[6n\033[5n\033]11;?\007\033[?u\033[?1049$preadyx'; exec cat > typed"
@@ -275,6 +316,7 @@ async def test_08_questions_to_the_terminal_are_not_ours(site: Site) -> None:
         assert len(re.findall(rb"\x1b\[\d+;\d+R", answered)) == 1
 
 
+@on("exec only")
 async def test_09_two_viewers_of_different_size(site: Site) -> None:
     await site.start("sh", "-c", RAW)
     async with hub() as one, hub() as two:
@@ -282,15 +324,25 @@ async def test_09_two_viewers_of_different_size(site: Site) -> None:
         assert await first.resize(100, 30)
         assert not await second.resize(60, 20), "the size is another's for now"
         await until(lambda: (second.screen.columns, second.screen.lines) == (100, 30), "both see one size")
-        settled = second.status.generation
+        sizes: list[tuple[int, int]] = []
+
+        def note() -> None:
+            now = (first.screen.columns, first.screen.lines)
+            sizes.extend([now] if sizes[-1:] != [now] else [])
+
+        first.listen(note)
         second.type(b"x", control=True)
         await until(lambda: (first.screen.columns, first.screen.lines) == (60, 20), "the last typist's size")
         await second.drain(10)
         await until(lambda: first.status.size_owner not in ("", "me"), "the first knows whose it is")
         await until(lambda: second.status.size_owner == "me", "and so does the second")
-        assert first.status.generation - settled <= 2, "no flapping"
+        assert second.status.size_owner == "me"
+        assert "@" in first.status.size_owner, "a name that tells a person who"
+        note()
+        assert sizes in ([(60, 20)], [(100, 30), (60, 20)]), "no flapping"
 
 
+@on("local")
 async def test_10_noise_stays_under_the_cap(site: Site) -> None:
     await site.start("yes", "noise")
     folder = Path(site.place.run(MAIN_CONSOLE))
@@ -302,6 +354,7 @@ async def test_10_noise_stays_under_the_cap(site: Site) -> None:
         await until(lambda: "noise" in text(handle), "the picture")
 
 
+@on("ssh", "exec only")
 async def test_11_closing_leaves_nothing(site: Site) -> None:
     await site.start("sh", "-c", RAW)
     async with hub() as consoles:
@@ -314,15 +367,52 @@ async def test_11_closing_leaves_nothing(site: Site) -> None:
     assert (site.home / "typed").read_text() == "a key"
 
 
-def test_12_a_sleeping_worker_is_not_woken_by_looking(operator: Operator) -> None:
-    operator.do("new", "w", "--on", "local", "--agent", "shell", "--no-attach")
-    operator.do("sleep", "w")
+def asks(operator: Operator, root: str, answer: bytes, then: str) -> None:
+    """Attach to a sleeping worker: it must ask, and do nothing before it has an answer."""
     glass = Glass([*AMTUI, "attach", "w"], operator.env)
     try:
-        glass.until(lambda: any("ended" in row or "asleep" in row for row in glass.rows()), "that it sleeps")
-        glass.rest(1.0)
+        glass.shows("Go ahead?")
+        assert any("wake w" in row for row in glass.rows())
+        assert processes(root) == [], "it did not wait for the answer"
+        glass.write(answer)
+        glass.until(lambda: any(re.search(then, row) for row in glass.rows()), then, 60)
     finally:
         glass.close()
-    (row,) = operator.json("ls", "--cached")["workers"]
-    assert processes(operator.json("show", "w")["root"]) == [], "it was woken"
-    assert row["name"] == "w"
+
+
+@pytest.mark.parametrize("substrate", ["local", "ssh:box"] if proving() else ["local"])
+def test_12_a_sleeping_worker_asks_before_it_is_woken(
+    operator: Operator, substrate: str, request: pytest.FixtureRequest
+) -> None:
+    if substrate != "local":
+        operator.env.update(request.getfixturevalue("sshd").environ)
+    operator.do("new", "w", "--on", substrate, "--agent", "shell", "--no-attach")
+    root = operator.json("show", "w")["root"]
+    operator.do("sleep", "w")
+    # Looking at it does not wake it.
+    glass = Glass([*AMTUI], operator.env)
+    try:
+        glass.shows("asleep")
+        glass.write(b"\r")
+        glass.until(lambda: any("Fleet › w" in row for row in glass.rows()), "the worker's screen")
+        glass.until(
+            lambda: any("ended" in row or "no console" in row for row in glass.rows()), "that nothing runs"
+        )
+        glass.rest(1.0)
+        assert processes(root) == [], "looking woke it"
+    finally:
+        glass.close()
+    # Nor is it woken by attaching before a person agreed.
+    asks(operator, root, b"n\r", "not confirmed")
+    assert processes(root) == [], "it was woken against a no"
+    asks(operator, root, b"y\r", r"[$#](?: |$)")
+    assert not operator.json("ls", "--cached")["workers"][0]["asleep"]
+
+
+def test_every_substrate_has_its_share() -> None:
+    """What `make test` picks must not leave one out, nor one of the twelve."""
+    source = Path(__file__).read_text()
+    picked = re.findall(r"^@on\((.*)\)\nasync def test_(\d\d)_", source, re.M)
+    assert [int(number) for _, number in picked] == list(range(1, 12))
+    for name in SITES:
+        assert sum(f'"{name}"' in words for words, _ in picked) >= 3, name
