@@ -21,7 +21,14 @@ from amtui.console.session import Session
 from amtui.console.status import Link
 from amtui.console.stir import Stir
 from amtui.console.typist import Typist
-from amtui.errors import AmtuiError, CapacityUnavailable, NotFound, StreamBroken, Unreachable
+from amtui.errors import (
+    AmtuiError,
+    CapacityUnavailable,
+    NotFound,
+    ProtocolError,
+    StreamBroken,
+    Unreachable,
+)
 
 _PATIENCE: Final = 3.0
 """Seconds that a console which is typed into waits for the place of one that is only watched."""
@@ -95,6 +102,8 @@ class Tail:
             self._lines.give(self)
             await asyncio.sleep(session.timing.gone)
         except (AmtuiError, TimeoutError, OSError) as error:
+            if isinstance(error, ProtocolError):
+                session.distrust()
             lasted = session.clock() - began
             if lasted > STEADY:
                 self._failures = 0

@@ -28,6 +28,7 @@ from link import FarHost, far_host
 from amtui.console import roster, server
 from amtui.console.status import Link, Timing
 from amtui.model import MAIN_CONSOLE, Authority
+from amtui.ops.benchmark_contenders import ExecOnly
 from amtui.providers.base import Cap, Place, Provider
 from amtui.providers.local import LocalProvider
 from amtui.providers.ssh import SshProvider
@@ -38,11 +39,13 @@ import asyncio, sys
 from amtui.console.hub import Hub
 from amtui.model import MAIN_CONSOLE, Authority
 from amtui.providers.base import Place
+from amtui.ops.benchmark_contenders import ExecOnly
 from amtui.providers.ssh import SshProvider
 
 async def main():
-    base, root, socket = sys.argv[1:4]
-    handle = await Hub().open(Place(SshProvider(), "far", base, root, socket), MAIN_CONSOLE, Authority.TYPE)
+    base, root, socket, level = sys.argv[1:5]
+    provider = SshProvider() if level == "L3" else ExecOnly(SshProvider())
+    handle = await Hub().open(Place(provider, "far", base, root, socket), MAIN_CONSOLE, Authority.TYPE)
     await handle.ready(20)
     handle.type(b"here", control=True)
     await handle.drain(20)
@@ -64,15 +67,16 @@ def far(tmp_path: Path) -> Iterator[FarHost]:
 
 
 @asynccontextmanager
-async def placed(far: FarHost, folder: Path, *argv: str) -> AsyncIterator[Place]:
-    """A console on the far host, reached over the link."""
+async def placed(far: FarHost, folder: Path, level: str) -> AsyncIterator[Place]:
+    """A console on the far host, reached over the link: as ssh can, or (L1) by exec alone."""
     provider = SshProvider(environ={**os.environ, **far.world.environ})
     base = await provider.root("far")
     place = Place(provider, "far", base, f"{base}/workers/0123456789ab", str(folder / "s" / "1"))
     os.makedirs(place.home, exist_ok=True)
-    await server.start(place, MAIN_CONSOLE, argv or ["sh", "-c", RAW], cwd=place.home)
+    await server.start(place, MAIN_CONSOLE, ["sh", "-c", RAW], cwd=place.home)
+    narrow = Place(ExecOnly(provider), "far", base, place.root, place.socket)  # type: ignore[arg-type]
     try:
-        yield place
+        yield place if level == "L3" else narrow
     finally:
         far.link.thaw()
         far.link.tell(down=False)
@@ -240,13 +244,17 @@ async def test_back_in_view_within_a_round_trip(far: FarHost, tmp_path: Path) ->
     assert middle <= (1.25 if proving() else 1.9), ratios
 
 
+LEVELS = pytest.mark.parametrize("level", ["L3", "L1"])
+
+
 @pytest.mark.prove
 @pytest.mark.timeout(300)
-async def test_a_viewer_that_is_killed_leaves_nothing(far: FarHost, tmp_path: Path) -> None:
+@LEVELS
+async def test_a_viewer_that_is_killed_leaves_nothing(far: FarHost, tmp_path: Path, level: str) -> None:
     """kill -9 of the client: sshd closes its sessions, and nothing of ours rests on the host."""
-    async with placed(far, tmp_path) as place:
+    async with placed(far, tmp_path, level) as place:
         env = {**os.environ, **far.world.environ}
-        argv = [sys.executable, "-c", VIEWER, place.base, place.root, place.socket]
+        argv = [sys.executable, "-c", VIEWER, place.base, place.root, place.socket, level]
         viewer = await asyncio.to_thread(subprocess.Popen, argv, env=env, stdout=subprocess.PIPE)
         assert viewer.stdout is not None
         assert await asyncio.to_thread(viewer.stdout.readline) == b"typed\n"
@@ -257,17 +265,45 @@ async def test_a_viewer_that_is_killed_leaves_nothing(far: FarHost, tmp_path: Pa
         began = time.monotonic()
         await nothing_left(place, 60)
         took = time.monotonic() - began
+        typed = Path(place.home, "typed").read_text()
+    told = f"nothing after {took:.0f} s"
+    record(f"left on the worker after kill -9, {level}", "nothing after 60 s", told, took <= 60)
+    assert typed == "here"
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(300)
+@LEVELS
+async def test_closing_leaves_nothing(far: FarHost, tmp_path: Path, level: str) -> None:
+    """The viewer is closed as it should be: at once nothing of it rests on the host, and each key was read."""
+    async with placed(far, tmp_path, level) as place:
+        async with hub(Timing()) as consoles:
+            handle = await consoles.open(place, MAIN_CONSOLE, Authority.TYPE)
+            await handle.ready(20)
+            for letter in "every key":
+                handle.type(letter.encode())
+            await handle.drain(20)
+            assert handle.status.level == level
+            await until(lambda: left_over(place), "something that rests there")
+        began = time.monotonic()
+        await nothing_left(place, 60)
+        took = time.monotonic() - began
+        assert Path(place.home, "typed").read_text() == "every key"
     record(
-        "left on the worker after kill -9", "nothing after 60 s", f"nothing after {took:.0f} s", took <= 60
+        f"left on the worker after closing, {level}",
+        "nothing after 60 s",
+        f"nothing after {took:.0f} s",
+        True,
     )
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(300)
-async def test_a_link_that_is_cut_leaves_nothing(far: FarHost, tmp_path: Path) -> None:
+@LEVELS
+async def test_a_link_that_is_cut_leaves_nothing(far: FarHost, tmp_path: Path, level: str) -> None:
     """Nothing passes any more and nobody says so: the host finds out by itself. Under `make test` beats are quicker."""
-    timing = Timing(beat=size(2, 15), deadline=3.0)
-    async with placed(far, tmp_path) as place, hub(timing) as consoles:
+    timing = Timing(poll=size(5, 50), beat=size(2, 15), deadline=3.0)
+    async with placed(far, tmp_path, level) as place, hub(timing) as consoles:
         handle = await consoles.open(place, MAIN_CONSOLE, Authority.TYPE)
         await handle.ready(20)
         handle.type(b"here", control=True)
@@ -279,10 +315,16 @@ async def test_a_link_that_is_cut_leaves_nothing(far: FarHost, tmp_path: Path) -
         await nothing_left(place, 75)
         took = time.monotonic() - began
         assert "here" in text(handle), "the last picture stays"
+        assert handle.status.level == level
+        handle.type(b", and there", control=True)
         far.link.tell(down=False)
+        await until(
+            lambda: "here, and there" in text(handle), "the echo of what was typed while it was cut", 60
+        )
+        assert (handle.status.refused, handle.status.unread) == (b"", b"")
     most = 60 if timing.beat == 15 else 30
     record(
-        "left on the worker after the link is cut",
+        f"left on the worker after the link is cut, {level}",
         "nothing after 60 s",
         f"nothing after {took:.0f} s",
         took <= 60,
@@ -292,12 +334,13 @@ async def test_a_link_that_is_cut_leaves_nothing(far: FarHost, tmp_path: Path) -
 
 @pytest.mark.prove
 @pytest.mark.timeout(300)
-async def test_frozen_in_mid_typing(far: FarHost, tmp_path: Path) -> None:
+@LEVELS
+async def test_frozen_in_mid_typing(far: FarHost, tmp_path: Path, level: str) -> None:
     """The link stands still for 5 s: every key once, and on screen soon after it moves again."""
     keys, frozen = size(60, 200), size(2.0, 5.0)
     chosen = random.Random(9)
     sent = "".join(chosen.choice(string.ascii_letters) for _ in range(keys))
-    async with placed(far, tmp_path) as place, hub(Timing()) as consoles:
+    async with placed(far, tmp_path, level) as place, hub(Timing()) as consoles:
         handle = await consoles.open(place, MAIN_CONSOLE, Authority.TYPE)
         await handle.ready(20)
         far.weather(0.1)
@@ -312,8 +355,10 @@ async def test_frozen_in_mid_typing(far: FarHost, tmp_path: Path) -> None:
         took = time.monotonic() - began
         await handle.drain(20)
         assert (Path(place.home) / "typed").read_text() == sent
+        assert handle.status.level == level
     record(
-        "link frozen 5 s in mid-typing", "exact; on screen ≤ 1.2 s after thaw", f"exact, {took:.2f} s", took <= 1.2,
+        f"link frozen 5 s in mid-typing, {level}", "exact; on screen ≤ 1.2 s after thaw",
+        f"exact, {took:.2f} s", took <= 1.2,
         conditions=f"{keys} keys, RTT 100 ms, {far.kind}",
     )  # fmt: skip
     assert took <= (1.2 if proving() else 10.0)
@@ -322,9 +367,10 @@ async def test_frozen_in_mid_typing(far: FarHost, tmp_path: Path) -> None:
 @pytest.mark.prove
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("how", ["deaf", "closed"])
-async def test_reconnects_by_itself(far: FarHost, tmp_path: Path, how: str) -> None:
+@LEVELS
+async def test_reconnects_by_itself(far: FarHost, tmp_path: Path, level: str, how: str) -> None:
     """Connections die, silently or not, while new ones would work: back within 10 s, no key lost."""
-    async with placed(far, tmp_path) as place, hub(Timing()) as consoles:
+    async with placed(far, tmp_path, level) as place, hub(Timing()) as consoles:
         handle = await consoles.open(place, MAIN_CONSOLE, Authority.TYPE)
         await handle.ready(20)
         handle.type(b"before.", control=True)
@@ -341,5 +387,11 @@ async def test_reconnects_by_itself(far: FarHost, tmp_path: Path, how: str) -> N
         assert handle.status.refused == b""
         await until(lambda: (Path(place.home) / "typed").read_text() == "before.after", "each key once")
     what = "TCP that dies silently" if how == "deaf" else "connections closed"
-    record(f"back after: {what}", "≤ 10 s, no key lost", f"{took:.1f} s", took <= 10, conditions=far.kind)
+    record(
+        f"back after: {what}, {level}",
+        "≤ 10 s, no key lost",
+        f"{took:.1f} s",
+        took <= 10,
+        conditions=far.kind,
+    )
     assert took <= 10
