@@ -41,9 +41,14 @@ class Attr(NamedTuple):
 
 DEFAULT: Final = Attr()
 
+ERASED: Final = Attr()
+"""Equal to DEFAULT, and another object: what is in cells that nothing was drawn to since they were last cleared.
+
+tmux tells such cells from drawn blanks, as they do not count when it wraps lines anew (GRID_FLAG_CLEARED)."""
+
 _KEPT: Final = 8192
 _interned: dict[Attr, Attr] = {DEFAULT: DEFAULT}
-_erased: dict[Colour, Attr] = {None: DEFAULT}
+_erased: dict[Colour, Attr] = {None: ERASED}
 
 
 def intern(attr: Attr) -> Attr:
@@ -55,13 +60,13 @@ def intern(attr: Attr) -> Attr:
 
 
 def erased(background: Colour) -> Attr:
-    """What erasing with this background leaves in a cell: nothing but the background."""
+    """What erasing with this background leaves in a cell: nothing but the background. Never a pen's own object."""
     attr = _erased.get(background)
     if attr is None:
         if len(_erased) >= _KEPT:
             _erased.clear()
-            _erased[None] = DEFAULT
-        attr = _erased[background] = intern(Attr(bg=background))
+            _erased[None] = ERASED
+        attr = _erased[background] = Attr(bg=background)
     return attr
 
 
@@ -114,7 +119,7 @@ class Row:
         """A row of ASCII `text` in one attribute, stored compactly; before `start` it is blank."""
         row = cls.__new__(cls)
         row._text = text
-        row._spans = (start, DEFAULT, len(text), attr) if start else (len(text), attr)
+        row._spans = (start, ERASED, len(text), attr) if start else (len(text), attr)
         row._columns = columns
         row.wide = False
         row.wrapped = wrapped
@@ -164,7 +169,7 @@ class Row:
         attrs: list[Attr] = []
         for at in range(0, len(self._spans), 2):
             attrs += [self._spans[at + 1]] * (self._spans[at] - len(attrs))
-        attrs += [DEFAULT] * (columns - len(attrs))
+        attrs += [ERASED] * (columns - len(attrs))
         self.chars = [*self._text, *[" "] * (columns - len(self._text))]
         self.attrs = attrs
         self._text = None
@@ -207,7 +212,7 @@ class SharedRow(Row):
     def __init__(self, char: str, attr: Attr, columns: int) -> None:
         """A line of `char` in one attribute; it counts as used if that is no blank."""
         super().__init__([char] * columns, [attr] * columns)
-        self.version = 0 if char == " " and attr is DEFAULT else 1
+        self.version = 0 if char == " " and attr is ERASED else 1
         self.erasures = self.version if char == " " else 0
 
     def own(self) -> Row:
@@ -224,7 +229,12 @@ def _spans(attrs: Sequence[Attr]) -> Iterator[tuple[int, Attr]]:
     while start < columns:
         attr = attrs[start]
         end = start + 1
-        while end < columns and (attrs[end] is attr or attrs[end] == attr):
+        while end < columns:
+            other = attrs[end]
+            if other is not attr:
+                if other != attr:
+                    break
+                attr = other
             end += 1
         yield end, attr
         start = end

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from amtui.emulator.cells import DEFAULT, OVERLINE, Attr, Row
+from amtui.emulator.cells import DEFAULT, ERASED, OVERLINE, Attr, Row, erased
 from amtui.emulator.editing import Editing
 from amtui.emulator.tokens import LINE_DRAWING
 from amtui.emulator.width import NARROW, WIDE, ZWJ, width
@@ -28,9 +28,10 @@ class Drawing(Editing):
             if self.plain:
                 self._draw_ascii(data)
                 return
-            if self.drawing:
-                data = data.translate(LINE_DRAWING)
-            self._draw_narrow(data)
+            if self.joining and data:  # joins as it is, even one that would draw a line
+                self._draw_cell(data[0], 1)
+                data = data[1:]
+            self._draw_narrow(data.translate(LINE_DRAWING) if self.drawing else data)
             return
         at, size = 0, len(data)
         while at < size:
@@ -55,6 +56,9 @@ class Drawing(Editing):
 
     def _draw_mixed(self, text: str) -> None:
         """Characters of one cell each: stretches of ASCII by tmux's run rules, the others by its cell rules."""
+        if self.joining and not self.plain:
+            self._draw_cell(text[0], 1)
+            text = text[1:]
         if text.isascii() or not (self.joining or self._crowded(len(text))):
             if text.isascii() and self.plain:
                 self._draw_ascii(text)
@@ -181,7 +185,7 @@ class Drawing(Editing):
         if not modes.wrap and cells > 1 and cursor.x != columns and cursor.x > columns - cells:
             return
         if modes.insert:
-            self._insert_cells(self._own(cursor.y), cursor.x, cells, DEFAULT)
+            self._insert_cells(self._own(cursor.y), cursor.x, cells, ERASED)
         if modes.wrap and cursor.x > columns - cells:
             self._wrap()
         if cursor.x > columns - cells:
@@ -237,6 +241,8 @@ def _looks_written(row: Row, x: int, char: str, attr: Attr) -> bool:
     if attr.underline_colour is None or attr.underline > 1 or attr.flags & OVERLINE or not char.isascii():
         return False
     old = row.attrs[x]
+    if old is erased(old.bg):
+        return False
     if isinstance(old.fg, tuple) or isinstance(old.bg, tuple) or old.underline_colour is not None:
         return False
     return row.chars[x] == char and old == attr._replace(underline_colour=None, link=old.link)

@@ -9,7 +9,7 @@ from typing import Any
 import pyte
 from pyte.screens import Char, Margins
 
-from amtui.emulator.cells import DEFAULT, HARMFUL, Row, SharedRow, intern
+from amtui.emulator.cells import DEFAULT, ERASED, HARMFUL, Row, SharedRow, intern
 from amtui.emulator.drawing import Drawing
 from amtui.emulator.editing import Number
 from amtui.emulator.history import History
@@ -96,7 +96,9 @@ class Screen(Drawing, pyte.Screen):  # type: ignore[misc]
 
     def reset(self) -> None:
         """RIS as tmux does it: what was on the main screen goes into history, the title stays."""
+        origin = self.saved.origin
         self.saved = Saved()
+        self.saved.origin = origin  # tmux forgets to reset this one (input_reset_cell)
         self.charsets, self.shift, self.joining = [False, False], 0, False
         self.set_attr(DEFAULT)
         self.tabstops = self._usual_tabs
@@ -149,7 +151,7 @@ class Screen(Drawing, pyte.Screen):  # type: ignore[misc]
         del row.chars[columns:], row.attrs[columns:]
         short = columns - len(row.chars)
         row.chars += [" "] * short
-        row.attrs += [DEFAULT] * short
+        row.attrs += [ERASED] * short
         row.version += 1
         row.erasures += 1
         return row

@@ -60,6 +60,8 @@ SAVED_MARK: Final = b"@@saved"
 
 _REQUIRED: Final = 19
 """Values that every helper sends; the ones after it may be missing."""
+_UNSENT: Final = "-"
+"""The tab stops of a helper that does not send them; an empty value says that there are none."""
 _LARGEST: Final = 2000
 _ESCAPED: Final = re.compile(rb"\\(?:([0-7]{3})|(\\))")
 _CAPTURED_SGR: Final = re.compile(rb"\x1b\[[0-9;:]*m")
@@ -172,7 +174,12 @@ def _header(line: bytes) -> tuple[dict[str, str], tuple[str, ...]]:
         title = " ".join(parts[mark:])
     else:
         title = " ".join(parts[mark:])[1:]
-    values = dict.fromkeys(names, "") | dict(zip(names, parts[:mark], strict=False)) | {"title": title}
+    values = (
+        dict.fromkeys(names, "")
+        | {"tabs": _UNSENT}
+        | dict(zip(names, parts[:mark], strict=False))
+        | {"title": title}
+    )
     numbers = [values[name] for name in names[:4]] + [values["history_size"], values["pid"] or "0"]
     if mark < _REQUIRED or not all(number.isdecimal() and len(number) < 10 for number in numbers):
         raise BadSnapshot(f"not the header of a snapshot: {line[:80]!r}")
@@ -232,6 +239,6 @@ def _restore_modes(screen: Screen, values: dict[str, str]) -> None:
         if max(saved) <= _LARGEST:
             screen.main_cursor, screen.main_attr = saved, DEFAULT
     screen.tabstops = screen._usual_tabs
-    if values["tabs"]:
+    if values["tabs"] != _UNSENT:
         stops = [int(stop) for stop in values["tabs"].split(",") if stop.isdecimal() and len(stop) < 6]
         screen.tabstops = {stop for stop in stops if stop < screen.columns}

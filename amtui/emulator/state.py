@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pyte.screens import Char
 
-from amtui.emulator.cells import DEFAULT, Attr, Colour, Row, SharedRow, erased
+from amtui.emulator.cells import DEFAULT, ERASED, Attr, Colour, Row, SharedRow, erased
 from amtui.emulator.history import History
 from amtui.emulator.modes import Modes
 from amtui.emulator.tokens import Pen, Pens
@@ -107,9 +107,9 @@ class State:
     def _set_width(self) -> None:
         """What depends on the number of columns alone."""
         self._blank_chars = [" "] * self.columns
-        self._blank_attrs = [DEFAULT] * self.columns
+        self._blank_attrs = [ERASED] * self.columns
         self._usual_tabs = set(range(8, self.columns, 8))
-        self.shared_blank: Row = SharedRow(" ", DEFAULT, self.columns)
+        self.shared_blank: Row = SharedRow(" ", ERASED, self.columns)
         self._shared_coloured: dict[Colour, SharedRow] = {}
 
     def _blank(self) -> Row:
