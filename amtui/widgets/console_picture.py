@@ -286,7 +286,9 @@ class ConsolePicture(Widget):
         screen = handle.screen
         parts = []
         if self._backlog.scrolled:
-            parts.append(f"scrolled {self._backlog.distance(screen)} rows · shift+end follows")
+            rows = self._backlog.distance(screen)
+            if rows or not self.looking:
+                parts.append(f"scrolled {rows} rows · shift+end follows")
         width, height = self._direct.size
         right = screen.columns - width - self._left
         if self._left or right > 0:

@@ -117,6 +117,8 @@ class LookingBack(ConsolePicture):
         self._place = Place(0, 0)
         self._column = 0
         """The column that moving up and down keeps to."""
+        self._height = 0
+        """Rows of the view at the last frame."""
         self._stay_at = 0
         """The row of the view that the cursor keeps to while the picture is scrolled."""
         self._light = False
@@ -183,7 +185,7 @@ class LookingBack(ConsolePicture):
         self._place = lines.whole(screen, Place(row, cursor.column if row == cursor.row else 0))
         self._column = self._place.column
         self._newest = self._used_end()
-        self._alternate = screen.alternate
+        self._alternate, self._height = screen.alternate, height
         self.looking = True
 
     def watch_looking(self, looking: bool) -> None:
@@ -280,6 +282,9 @@ class LookingBack(ConsolePicture):
         """Before a frame in scroll mode: hits of what came, and the cursor on a row that is held."""
         assert self.handle is not None
         screen, height = self.handle.screen, self.size.height
+        if height != self._height:  # the line under the picture takes a row; what one looks at stays on show
+            self._height = height
+            self._backlog.show(screen, height, self._place.row)
         top = self._backlog.top(screen, height)
         if not top <= self._place.row < top + height or self._place.row < lines.first(screen):
             row = max(lines.first(screen), min(top + self._stay_at, self._last_row()))
