@@ -161,24 +161,42 @@ async def test_one_who_looks_back_sees_the_past_as_it_was() -> None:
         assert not any("ab" in app.row(y) for y in range(24))
 
 
+async def test_one_who_looks_back_within_a_tall_console_sees_no_guess() -> None:
+    """A grid taller than the view is looked back through as history is."""
+    app = FarApp(b"".join(b"line %d\r\n" % n for n in range(20)) + b"\x1b[14;20H")
+
+    async def refuse(columns: int, rows: int) -> bool:
+        return False
+
+    app.handle.resize = refuse  # type: ignore[method-assign]
+    async with app.run_test(size=(82, 14)) as pilot:
+        await app.believe(pilot)
+        await pilot.press("b")
+        assert app.view._marks
+        app.view.action_scroll_rows(1)
+        assert app.view._backlog.scrolled
+        assert not app.view._marks
+
+
 async def test_a_view_that_is_not_typed_into_foresees_nothing() -> None:
     app = FarApp()
     async with app.run_test(size=(82, 26)) as pilot:
         await app.believe(pilot)
         await pilot.press("b")
         assert app.row(0) == "$ ab"
-        await pilot.press("f12")
-        assert app.row(0) == "$ a"
         foresight = app.view._foresight
         assert foresight is not None
+        assert foresight._timer is not None
+        app.view.typing = False
         assert foresight._timer is None
+        assert app.row(0) == "$ a"
 
 
 async def test_pasted_text_is_not_foreseen() -> None:
     app = FarApp()
     async with app.run_test(size=(82, 26)) as pilot:
         await app.believe(pilot)
-        app.view._send(app.handle, b"pasted", control=False, paste=True)
+        app.view._send(app.handle, b"p", control=False, paste=True)
         await pilot.press("b")
         assert app.row(0) == "$ a"
         assert bytes(app.console.typed) == b"ab"
@@ -203,6 +221,9 @@ async def test_another_console_starts_from_nothing() -> None:
         await pilot.press("b")
         other = FakeConsole(b"$ a")
         app.view.show(Far(other), "other")
+        foresight = app.view._foresight
+        assert foresight is not None
+        assert not foresight.predictor.busy
         await pilot.press("c")
         assert app.row(0) == "$ a"
 

@@ -298,6 +298,27 @@ def test_a_key_elsewhere_than_expected_is_not_foreseen() -> None:
     assert desk.row(2) == "Password:"
 
 
+def test_a_cursor_moved_along_the_row_is_elsewhere_too() -> None:
+    desk = Desk().confirmed()
+    desk.say(b"\x1b[20G")
+    desk.type("s")
+    assert desk.row() == "$ a"
+
+
+def test_what_was_typed_before_enter_is_no_evidence_after_it() -> None:
+    """A program that prints what was just typed does not echo."""
+    desk = Desk()
+    desk.type("ls")
+    desk.press(ENTER)
+    desk.type("x")
+    desk.accept()
+    desk.say(b"\r\n> ")
+    desk.wait(2 * LOOK)
+    desk.say(b"ls")
+    desk.wait(LOOK)
+    assert desk.row(1) == "> ls"
+
+
 def test_moving_the_cursor_over_a_letter_is_no_echo_of_it() -> None:
     """In vim's normal mode `l` goes right, also over an l."""
     desk = Desk(b"hello world\x1b[3G")
@@ -339,6 +360,26 @@ def test_enter_takes_the_line_away_when_the_program_does() -> None:
     desk.say(b"ar\x1b[H\x1b[2J$ ")
     assert desk.row() == "$"
     assert not desk.predictor.marks(desk.screen, desk.now)[0]
+
+
+def test_enter_that_empties_a_field_leaves_nothing_in_it() -> None:
+    """The program may do that in the same breath in which it echoes."""
+    desk = Desk(b"> ").confirmed("hel")
+    desk.type("lo")
+    desk.press(ENTER)
+    assert desk.row() == "> hello"
+    desk.say(b"lo\r\x1b[K> ")
+    assert desk.row() == ">"
+    other = Desk(b"> ").confirmed("hel")
+    other.type("lo")
+    other.press(ENTER)
+    other.say(b"\r> something else")
+    assert other.row() == "> something else"
+    third = Desk(b"> ").confirmed("hel")
+    third.type("lo")
+    third.press(ENTER)
+    third.say(b"\r")
+    assert third.row() == "> hel"
 
 
 def test_a_line_that_scrolls_takes_its_cells_along() -> None:
