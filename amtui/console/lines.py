@@ -21,7 +21,8 @@ class Lines:
 
     def __init__(self, parallel: int) -> None:
         self._room = max(1, parallel - RESERVED)
-        self._held: dict[object, Callable[[], None] | None] = {}
+        self._held: dict[object, tuple[Callable[[], None] | None, int]] = {}
+        """Whoever has a place: how to ask them for it, and their rank."""
         self._asked: set[object] = set()
         """Holders that were asked to step back and have not yet."""
         self._freed = asyncio.Event()
@@ -32,30 +33,38 @@ class Lines:
         return len(self._held) < self._room
 
     async def take(
-        self, holder: object, step_back: Callable[[], None] | None, *, patience: float = 0.0
+        self,
+        holder: object,
+        step_back: Callable[[], None] | None,
+        *,
+        patience: float = 0.0,
+        rank: int | None = None,
     ) -> bool:
         """A place for `holder`, or False. `step_back` asks it to give the place up; None: it need not.
 
-        With `patience` seconds to wait, somebody who may be asked is asked.
+        With `patience` seconds to wait, somebody of lower rank who may be asked is asked: 0 only watches, 1 waits for
+        several consoles at once, 2 is typed into. Without `rank` it is 2 for who need not step back, else 0.
         """
+        if rank is None:
+            rank = 2 if step_back is None else 0
         end = asyncio.get_running_loop().time() + patience
         while not self.free:
             left = end - asyncio.get_running_loop().time()
-            if left <= 0 or not (self._ask_one() or self._asked):
+            if left <= 0 or not (self._ask_one(rank) or self._asked):
                 return False
             await self._wait(left)
-        self._held[holder] = step_back
+        self._held[holder] = step_back, rank
         return True
 
     @property
     def yielding(self) -> bool:
         """Whether somebody holds a place that may be asked for and was not yet."""
-        return any(ask is not None and who not in self._asked for who, ask in self._held.items())
+        return any(ask is not None and who not in self._asked for who, (ask, _) in self._held.items())
 
-    def _ask_one(self) -> bool:
-        """Ask one more holder, each only once: two who need a place at the same time need two."""
-        for who, ask in self._held.items():
-            if ask is not None and who not in self._asked:
+    def _ask_one(self, rank: int) -> bool:
+        """Ask one more holder, each only once: two who need a place at the same time need two. Lowest ranks first."""
+        for who, (ask, theirs) in sorted(self._held.items(), key=lambda held: held[1][1]):
+            if ask is not None and theirs < rank and who not in self._asked:
                 self._asked.add(who)
                 ask()
                 return True

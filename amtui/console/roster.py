@@ -114,13 +114,17 @@ async def roster(place: Place) -> list[Listed]:
     return parse(text_of(frames))
 
 
-async def watch(place: Place, mark: str, seconds: int, *, timeout: float) -> tuple[str, list[Listed]]:
+async def watch(
+    place: Place, mark: str, seconds: int, nap: int, *, timeout: float
+) -> tuple[str, list[Listed]]:
     """Wait on the host until the state of any console is no longer `mark`, or `seconds`; then all of them.
+
+    The host looks every `nap` seconds.
 
     Output alone is no change. Raises what exec raises and `ProtocolError`.
     """
     frames = await helper.request(
-        place, helper.ALL, "watch", mark, str(seconds), timeout=timeout, purpose=Purpose.PROBE
+        place, helper.ALL, "watch", mark, str(seconds), str(nap), timeout=timeout, purpose=Purpose.PROBE
     )
     for frame in frames:
         if isinstance(frame, WatchFrame):

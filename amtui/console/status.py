@@ -78,9 +78,15 @@ class Timing:
     told: float = 10.0
     """How long keys that no program got, or may not have read, are shown at least to one who types on."""
     heal: float = 0.3
+    amid: float = 10.0
+    """Output that comes so soon after a picture which was news may be in a colour that was set before it."""
+    brought: float = 1.0
+    """How long a picture that was asked for may take longer by the usual way than by the asker's."""
     again: float = 30.0
     """Until a level that failed is tried again; longer each time."""
     watch: int = 50
     """How long one request may rest on the host that tells what consoles do which nobody looks at."""
+    nap: int = 4
+    """Between two looks of that request at the worker's tmux."""
     calm: float = 5.0
     """Between two such requests while things change."""

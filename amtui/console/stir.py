@@ -21,7 +21,7 @@ from amtui.providers.base import Place, Purpose
 
 _NAP: Final = 0.5
 """Seconds between two looks at the logs, on the host."""
-_PATIENCE: Final = 3.0
+PATIENCE: Final = 3.0
 """Seconds to wait for the place of a console that is only watched and has one of its own."""
 _LOG: Final = re.compile(rb" *([0-9]{1,16}) (/.*)/log\.([0-9]{1,16})\Z")
 
@@ -94,7 +94,7 @@ class Stir:
                 # Kept from one request to the next: a place that is free for a moment would be fought for.
                 if self._outranked or not self._held:
                     self._give()
-                    self._held = await self._lines.take(self, self._step_back, patience=_PATIENCE)
+                    self._held = await self._lines.take(self, self._step_back, patience=PATIENCE, rank=1)
                 self._up.clear()
                 told = None
                 if self._held:

@@ -1,7 +1,7 @@
 """What a worker's consoles do, known without following any of them: one request rests on the host for all.
 
 For consoles that no view shows and for lists of consoles. Output moves nothing here; a program that exits, a title, a
-bell, a notice, a console that comes or goes is told within `Timing.calm` and two seconds.
+bell, a notice, a console that comes or goes is told within `Timing.calm` and `Timing.nap`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from amtui.console import roster
 from amtui.console.lines import Lines
 from amtui.console.roster import Listed
 from amtui.console.status import Timing
+from amtui.console.stir import PATIENCE
 from amtui.errors import AmtuiError, ExecTimeout, Unreachable
 from amtui.providers.base import Place
 
@@ -92,7 +93,7 @@ class Watch:
         """Whether a request may rest. The place is kept from one to the next, or it would be fought for."""
         if self._outranked or not self._held:
             self._give()
-            self._held = await self._lines.take(self, self._step_back)
+            self._held = await self._lines.take(self, self._step_back, patience=PATIENCE, rank=1)
         return self._held
 
     def _step_back(self) -> None:
@@ -112,7 +113,7 @@ class Watch:
         self._rests = not hurry and await self._place()
         rest = rest if self._rests else 0
         asked = asyncio.ensure_future(
-            roster.watch(self.place, mark, rest, timeout=self._timing.deadline + rest)
+            roster.watch(self.place, mark, rest, self._timing.nap, timeout=self._timing.deadline + rest)
         )
         up = asyncio.ensure_future(self._up.wait())
         try:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
+import subprocess
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from console_rig import QUICK, Rig, hub, rig, text, until
 from faults import FaultyProvider
 from hosts import processes
@@ -14,6 +18,7 @@ from hosts import processes
 from amtui.console import roster
 from amtui.console.lines import RESERVED
 from amtui.console.status import Link
+from amtui.console.stir import _script
 
 
 def shared(it: Rig) -> bool:
@@ -63,3 +68,47 @@ async def test_those_without_a_place_share_one_and_miss_nothing(tmp_path: Path) 
             for handle in handles:
                 await until(lambda handle=handle: handle.status.link is Link.ENDED, "the end of the server")  # type: ignore[misc]
         await until(lambda: not shared(it), "nothing of ours")
+
+
+@pytest.mark.parametrize("perl", [True, False])
+def test_the_shared_request_tells_what_printed_and_which_server_is_gone(tmp_path: Path, perl: bool) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("wc", "cksum", "sleep", *(["perl"] if perl else [])):
+        (programs / name).symlink_to(shutil.which(name) or name)
+    one, two = tmp_path / "with space" / "amconsole", tmp_path / "two" / "amconsole-2"
+    for folder in (one, two):
+        folder.mkdir(parents=True)
+    (one / "log.7").write_bytes(b"abc")
+
+    def start(mark: str, rounds: int) -> subprocess.Popen[bytes]:
+        words = [
+            str(rounds),
+            "0.05",
+            mark,
+            f"{os.getpid()} 99999999",
+            str(one),
+            str(two),
+            str(tmp_path / "none"),
+        ]
+        argv = ["/bin/sh", "-c", _script(), "amtui-stir", *words]
+        return subprocess.Popen(
+            argv, env={"PATH": str(programs)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def told(asked: subprocess.Popen[bytes]) -> tuple[bytes, set[bytes]]:
+        out, err = asked.communicate(timeout=20)
+        assert err == b""
+        mark, *lines = out.strip(b"\n").split(b"\n")
+        return mark, {line.strip() for line in lines if not line.endswith(b" total")}
+
+    mark, lines = told(start("none", 0))
+    assert lines == {b"3 " + bytes(one / "log.7"), b"gone 99999999"}
+    assert told(start(mark.decode(), 2)) == (mark, lines), "nothing new, and an answer all the same"
+    waiting = start(mark.decode(), 2000)
+    with pytest.raises(subprocess.TimeoutExpired):
+        waiting.wait(0.3)
+    (two / "log.8").write_bytes(b"x")
+    new, lines = told(waiting)
+    assert new != mark
+    assert lines == {b"3 " + bytes(one / "log.7"), b"1 " + bytes(two / "log.8"), b"gone 99999999"}

@@ -267,11 +267,11 @@ def test_size_history_and_looks(plain_worker: Worker) -> None:
     assert lines[0].startswith("M\t")
     assert len(lines[0].split("\t")) == 8
     assert lines[-2:] == ["L\tamconsole\tline 0500", "L\tamconsole\tover"]
-    mark, state = worker.ask("watch", "none", 0, run=worker.run.parent)
+    mark, state = worker.ask("watch", "none", 0, 1, run=worker.run.parent)
     assert isinstance(mark, WatchFrame)
     assert isinstance(state, TextFrame)
     assert b"\nP\tamconsole\t0\t" in state.data
-    assert worker.ask("watch", mark.mark, 0, run=worker.run.parent)[0] == mark
+    assert worker.ask("watch", mark.mark, 0, 1, run=worker.run.parent)[0] == mark
 
 
 def test_a_text_under_a_guard(plain_worker: Worker) -> None:

@@ -23,7 +23,7 @@ from amtui.model import MAIN_CONSOLE, Authority
 from amtui.providers.base import Cap
 
 SECOND = "amconsole-2"
-BRISK = replace(QUICK, calm=0.2, watch=5)
+BRISK = replace(QUICK, calm=0.2, watch=6, nap=1)
 EXEC_ONLY = Cap.LIST | Cap.FILES
 levels = pytest.mark.parametrize("caps", [None, EXEC_ONLY], ids=["L3", "L1"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from amtui.console.lines import RESERVED, Lines
 
@@ -42,3 +43,26 @@ async def test_nobody_waits_for_ever() -> None:
     lines = Lines(RESERVED + 1)
     assert await lines.take("stubborn", lambda: None)
     assert not await lines.take("typist", None, patience=0.01)
+
+
+async def test_who_waits_for_many_asks_only_who_watches_and_typists_ask_it_last() -> None:
+    lines = Lines(RESERVED + 2)
+    asked: list[str] = []
+
+    def ask(name: str) -> Callable[[], None]:
+        def step_back() -> None:
+            asked.append(name)
+            asyncio.get_running_loop().call_soon(lines.give, name)
+
+        return step_back
+
+    assert await lines.take("stir", ask("stir"), rank=1)
+    assert await lines.take("view", ask("view"))
+    assert await lines.take("watch", ask("watch"), patience=1.0, rank=1)
+    assert asked == ["view"]
+    assert not await lines.take("another", ask("another"), patience=0.2, rank=1), (
+        "they do not fight each other"
+    )
+    assert asked == ["view"]
+    assert await lines.take("typist", None, patience=1.0)
+    assert asked == ["view", "stir"]

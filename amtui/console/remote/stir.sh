@@ -3,6 +3,21 @@
 # not there any more; an empty line now and then meanwhile
 # shellcheck shell=sh
 set -u
+if command -v perl >/dev/null; then
+  # The same in one process, which costs next to nothing and may look more often.
+  exec perl -e '
+    my (undef, $left, $nap, $mark, $pids, @dirs) = @ARGV; $left *= 4; $nap /= 4; $| = 1; my ($before, $new) = ("-", "");
+    for (;;) {
+      my @now;
+      for my $d (@dirs) { opendir my $h, $d or next; push @now, map { (-s "$d/$_" || 0) . " $d/$_" } sort grep { /^log\.\d+$/ } readdir $h }
+      push @now, map { "gone $_" } grep { !kill 0, $_ } split " ", $pids;
+      my $now = join "\n", @now;
+      if ($now ne $before) { $before = $now; $new = 0; $new = ($new * 31 + $_) % 4294967291 for unpack "C*", $now }
+      if ($new ne $mark or $left <= 0) { print "$new\n$now\n"; exit 0 }
+      select undef, undef, undef, $nap;
+      print "\n" or exit 0 unless --$left % 64;
+    }' amtui-stir "$@"
+fi
 left=$1 nap=$2 mark=$3 pids=$4
 shift 4
 sizes() {
