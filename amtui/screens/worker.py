@@ -14,13 +14,15 @@ from textual.widgets import Input
 from textual.worker import WorkType
 
 from amtui.errors import AmtuiError
-from amtui.model import MAIN_CONSOLE, Authority, WorkerRow
+from amtui.model import MAIN_CONSOLE, Authority, WorkerRow, plain
 from amtui.screens.switching import ConsoleSwitch
 from amtui.widgets.chrome import Hint
 from amtui.widgets.console_view import ConsoleView
 from amtui.widgets.look_line import LookPane
 from amtui.widgets.panes import ConsoleStrip, FactsLine, FactsPane
 
+NOTICE: Final = 3.0
+"""Seconds of a toast in place of the status line."""
 LOOKING: Final = frozenset({"type", "zoom", "reconnect"})
 """What keys of the screen do in scroll mode too."""
 
@@ -312,6 +314,8 @@ class WorkerScreen(ConsoleSwitch):
 
     def on_console_view_note(self, event: ConsoleView.Note) -> None:
         self.desk.say(event.text)
+        if event.answers and self.has_class("zoomed"):
+            self.notify(plain(event.text), timeout=NOTICE, markup=False)
 
     def on_console_view_command(self, event: ConsoleView.Command) -> None:
         commands: dict[str, Any] = {

@@ -89,6 +89,8 @@ class ConsoleView(ConsoleMouse, can_focus=True):
 
         view: ConsoleView
         text: str
+        answers: bool = False
+        """It answers something the person just did, and is worth a toast where there is no status line."""
 
     @dataclass
     class Looked(Message):
@@ -284,7 +286,7 @@ class ConsoleView(ConsoleMouse, can_focus=True):
     # ---- looking back
 
     def note(self, text: str) -> None:
-        self.post_message(self.Note(self, text))
+        self.post_message(self.Note(self, text, answers=True))
 
     def look_changed(self) -> None:
         self.post_message(self.Looked(self))

@@ -235,6 +235,18 @@ async def test_every_key_in_the_footer_works_and_help_lists_the_mode(start: Star
             assert said in page
 
 
+async def test_zoomed_without_a_status_line_a_copy_is_said_too(start: Start, ctx: FakeContext) -> None:
+    ctx.consoles["shell"].feed(b"\r\n[bold]word\r\n")
+    async with start((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, AmtuiApp)
+        app.open_worker("shell", zoomed=True)
+        await see(pilot, "[bold]word")
+        await pilot.press("v", "k", "V", "y")
+        await see(pilot, "copied 10 characters")
+        assert app.clipboard == "[bold]word"
+
+
 # ---- search
 
 
