@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from figures import size
 
 from amtui.bootstrap.jobs import Report, _report, courier_died, courier_token, helper
 
@@ -264,6 +266,34 @@ def test_a_lock_whose_breaker_died_is_still_broken(host: Host) -> None:
     os.symlink("999999998:1:tools", host.jobs / "lock.break")
     assert host.start("tools", "echo hi") == "started"
     assert host.finish("tools").ok
+
+
+def test_a_verdict_that_comes_while_it_is_read_is_read_whole(host: Host) -> None:
+    """A shell reads byte by byte, so half of a line may be from before the verdict and half from after it."""
+    folder = host.jobs / "tools"
+    folder.mkdir()
+    status = folder / "status"
+    verdicts = [f"{words:<79}\n".encode() for words in ("running - - 1795180000", "ended 7 exit 1795180001")]
+    status.write_bytes(verdicts[0])
+    over = threading.Event()
+
+    def settle() -> None:
+        while not over.wait(0.0002):
+            verdicts.reverse()
+            with status.open("r+b", buffering=0) as file:
+                file.write(verdicts[0])
+
+    writer = threading.Thread(target=settle)
+    writer.start()
+    try:
+        reports = [host.follow("tools") for _ in range(size(60, 1000))]
+    finally:
+        over.set()
+        writer.join()
+    assert {(report.state, report.code, report.why) for report in reports} <= {
+        ("lost", None, ""),
+        ("ended", 7, "exit"),
+    }
 
 
 def test_cancel_ends_everything_the_job_started(host: Host) -> None:

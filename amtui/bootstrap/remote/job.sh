@@ -106,12 +106,23 @@ count_run() {
     echo "$number" >>"$dir/runs" && echo "--- $phase, run $number ---" >>"$dir/log"
 }
 
+# The line of file $1 into $line. A shell reads byte by byte, and a verdict may come in between: two looks must agree.
+glance() {
+    line=
+    while seen=$line && { read -r line <"$1"; } 2>/dev/null; do
+        [ "$line" != "$seen" ] || return 0
+    done
+    return 1
+}
+
 # State of phase $1 into $state $code $why.
 judge() {
     state=none code=- why=-
     for _ in 1 2; do
-        [ -s "$1/status" ] || return 0
-        read -r state code why _ <"$1/status"
+        [ -s "$1/status" ] && glance "$1/status" || return 0
+        rest=${line#* } state=${line%% *}
+        code=${rest%% *} rest=${rest#* }
+        why=${rest%% *}
         [ "$state" = running ] || return 0
         # Not held? It may have ended between the two looks: look once more.
         held "$jobs/lock" && [ "${holder##*:}" = "${1##*/}" ] && return 0
