@@ -4,10 +4,12 @@ runs fresh ones. A seed that ever failed joins KNOWN."""
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
+import wilder
 from figures import proving, record, size
-from oracle import RESET, Pane, differences, new_screen
+from oracle import RESET, Pane, differences, glyphs_of, new_screen, same_line
 from sequences import output
 
 LENGTH = 40
@@ -32,6 +34,61 @@ def first_difference(pane: Pane, tokens: list[bytes]) -> str:
 def test_fixed_seeds(pane: Pane, kind: str, seed: int) -> None:
     tokens = output((kind, seed), LENGTH, pane.columns, pane.lines, wide=kind == "wide")
     assert first_difference(pane, tokens) == ""
+
+
+QUESTION = b"\x1b[6n"
+"""What the oracle adds to see that tmux is done: it ends what REP would repeat."""
+
+WILD = [(kind, seed) for kind in wilder.KINDS for seed in range(6)] + [
+    ("switches", 1457), ("characters", 1012), ("floods", 1026),
+]  # fmt: skip
+
+
+def wild_difference(panes: Callable[[int, int], Pane], kind: str, seed: int, length: int) -> str:
+    """As `first_difference`, for screens of all sizes, with the title, and in the end with the whole history."""
+    size_of, tokens = wilder.output(kind, seed, length)
+    pane = panes(*size_of)
+    screen, stream = new_screen(pane)
+    pane.feed(RESET)
+    for at, token in enumerate(tokens):
+        pane.feed(token)
+        stream.feed(token + QUESTION)
+        if at % 5 and at + 1 < len(tokens):
+            continue
+        found = differences(pane, screen)
+        if found or pane.state()[1]["pane_title"] != screen.title:
+            return f"{size_of}, after {at + 1} of {tokens!r}: {found}"
+    theirs, ours = pane.history(), [glyphs_of(row) for row in screen.history]
+    if len(theirs) != len(ours) or not all(map(same_line, theirs, ours)):
+        return f"{size_of}, history after {tokens!r}"
+    return ""
+
+
+@pytest.mark.parametrize(("kind", "seed"), WILD)
+def test_wilder_seeds(panes: Callable[[int, int], Pane], kind: str, seed: int) -> None:
+    assert wild_difference(panes, kind, seed, LENGTH) == ""
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", list(wilder.KINDS))
+def test_fresh_wilder_seeds(panes: Callable[[int, int], Pane], kind: str) -> None:
+    count = size(2, 300)
+    start = random.SystemRandom().randrange(10**9) if proving() else 800_000
+    failed = []
+    for seed in range(start, start + count):
+        found = wild_difference(panes, kind, seed, size(LENGTH, 100))
+        if found:
+            failed.append(f"seed {seed}: {found}")
+    rate, (low, high) = 1 - len(failed) / count, interval(count - len(failed), count)
+    record(
+        f"fresh wilder sequences equal to tmux, {kind}",
+        "≥ 97 %, waivers 0 %",
+        f"{count - len(failed)} of {count} = {rate:.1%} (95 %: {low:.1%}–{high:.1%})",
+        rate >= 0.97,
+        conditions="100 tokens, eight sizes, history too",
+    )
+    assert rate >= 0.97, "\n".join(failed)
 
 
 @pytest.mark.prove
