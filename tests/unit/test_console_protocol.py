@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from dataclasses import fields
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 from amtui.console.protocol import (
     MAX_BODY,
     MAX_HEADER,
+    MAX_NUMBER,
+    MAX_SIDE,
     MAX_STEP,
     AckFrame,
     BeatFrame,
@@ -27,6 +31,7 @@ from amtui.console.protocol import (
     WatchFrame,
     bounded_ack,
     merge,
+    newer,
     parse,
 )
 from amtui.errors import ProtocolError
@@ -113,6 +118,74 @@ def test_noise_is_refused_or_read_but_never_anything_else(noise: bytes) -> None:
     except ProtocolError as error:
         said = error.message
     assert "\x1b" not in said
+
+
+LIES = st.one_of(
+    st.integers(-(10**20), 10**20).map(lambda n: b"%d" % n),
+    st.sampled_from([b"", b"-", b"+1", b"0x1", b"1e3", b"1_0", b" 1", b"\xd9\xa3", b"9" * 400]),
+)
+LIMITS = {
+    "generation": MAX_NUMBER, "offset": MAX_NUMBER, "ack": MAX_NUMBER, "pane_pid": 1 << 31, "epoch": MAX_NUMBER,
+    "columns": MAX_SIDE, "rows": MAX_SIDE, "owner_until": 10**12, "history_limit": MAX_NUMBER, "size": MAX_NUMBER,
+    "limit": MAX_NUMBER, "first": MAX_NUMBER,
+}  # fmt: skip
+"""The most that each number of a frame may be. A number that is not here is not bounded, and the test says so."""
+
+
+@given(st.sampled_from([raw for raw, _ in EVERYTHING if b" " in raw]), st.integers(1, 10), LIES)
+def test_whatever_a_word_says_a_frame_is_in_bounds_or_refused(raw: bytes, which: int, lie: bytes) -> None:
+    header, _, body = raw.partition(b"\n")
+    words = header.split(b" ")
+    words[1 + which % (len(words) - 1)] = lie
+    try:
+        (frame, *_) = parse(b" ".join(words) + b"\n" + body)
+    except ProtocolError:
+        return
+    for field in fields(frame):
+        value = getattr(frame, field.name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            assert 0 <= value <= LIMITS[field.name]
+        elif isinstance(value, str | bytes):
+            assert len(value) <= MAX_BODY
+    if isinstance(frame, HistoryFrame):
+        assert frame.size <= frame.limit
+        assert frame.first <= frame.size + MAX_SIDE
+
+
+@pytest.mark.parametrize("length", [MAX_BODY + 1, 10**30])
+def test_a_body_that_is_too_long_is_refused_before_a_byte_of_it_is_kept(length: int) -> None:
+    reader = FrameReader()
+    with pytest.raises(ProtocolError):
+        list(reader.feed(b"D 5 9 - %d\n" % length))
+
+
+PROGRAMS = st.tuples(
+    st.tuples(st.integers(1, 9), st.integers(1, 9)), st.integers(1, 9), st.integers(0, 2 * MAX_STEP)
+)
+
+
+Told: TypeAlias = tuple[tuple[int, int], int, int]
+
+
+def state_of(program: Told) -> StateFrame:
+    (pid, began), pane, epoch = program
+    return StateFrame(f"{pid}.{began}", pane, epoch, False, "", 80, 24, "", 0, True, 1)
+
+
+@given(PROGRAMS, PROGRAMS)
+def test_of_two_programs_one_came_later(one: Told, two: Told) -> None:
+    """Late news of an older program never takes the place of a newer one, in whichever order they come."""
+    assert newer(None, state_of(one))
+    if one[0] == two[0] and abs(one[2] - two[2]) > MAX_STEP:
+        low, high = sorted((one, two), key=lambda program: program[2])
+        with pytest.raises(ProtocolError):
+            newer(state_of(low).program, state_of(high))
+        return
+    later = newer(state_of(one).program, state_of(two))
+    if one[0] == two[0]:
+        assert later == (two[2] >= one[2])
+    elif one[0][1] != two[0][1]:
+        assert later == (two[0][1] > one[0][1])
 
 
 def test_a_reply_cut_short_is_refused() -> None:
