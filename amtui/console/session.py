@@ -39,10 +39,10 @@ _KEPT: Final = 4096
 """Most bytes of keys of unlucky streams that a status carries, the newest."""
 _ENDING: Final = 5.0
 """Most seconds that a restart takes to end the old program."""
-_AMID: Final = 0.05
 _DOUBT: Final = 10.0
 """For so many seconds after a reply that broke the protocol the picture is taken anew each second."""
 """Output within so many seconds of a snapshot means that it was taken amid output."""
+_AMID: Final = 0.05
 
 
 Answer: TypeAlias = Callable[[str, Sequence[str], bytes | None, float], Awaitable[list[Frame]]]
@@ -99,11 +99,11 @@ class Session:
         self.fed = clock()
         self._loaded = float("-inf")
         self._healing = False
-        self._judged = float("-inf")
         self._adopted = clock()
         """When the present generation was."""
         self._doubted = float("-inf")
         self._ending = float("-inf")
+        self._judged = float("-inf")
         """Until when nothing is typed to a program that is being ended."""
         self._poison: AmtuiError | None = None
         self._fresh = asyncio.Event()
@@ -181,7 +181,6 @@ class Session:
         if isinstance(error, ProtocolError):
             self._poison = error
 
-    def _merge(self, frame: SnapshotFrame | DataFrame) -> bool:
     def distrust(self) -> None:
         """The other side broke the protocol: nothing we have of it counts, and for a while nothing it says lasts."""
         self.position = None
@@ -189,18 +188,19 @@ class Session:
         self.unsure.set()
 
         merged = merge(self.position, frame)
+    def _merge(self, frame: SnapshotFrame | DataFrame) -> bool:
         if merged.gap:
             return True
         # a cut through a character: the snapshot has its first bytes nowhere, so take another one
         first = merged.data[:1]
         split = bool(first) and 0x80 <= first[0] <= 0xBF and merged.position.offset == len(merged.data)
-        self.position = merged.position
         if self.position is not None and frame.generation < self.position.generation:
             # late, unless it goes on: then the one we took for newer never was
             return self.clock() - self._adopted > max(1.0, 4 * (self.status.rtt or 0.0))
         if self.position is None or self.position.generation != merged.position.generation:
             self._adopted = self.clock()
         if merged.snapshot is not None:
+        self.position = merged.position
             self.skipping = False
             self.feed.clear()
             assert isinstance(frame, SnapshotFrame)
@@ -466,12 +466,13 @@ class Session:
             frames = await self.ask("snap")
             for frame in frames:
                 past = isinstance(frame, SnapshotFrame) and before and frame.generation < before.generation
+        if self.clock() - self._doubted < _DOUBT:
+            await asyncio.sleep(1.0)
+            self.unsure.set()
                 if past:
                     raise ProtocolError(
                         "the console helper sent a new generation that is an old one", op="console"
                     )
-            if not any([self.apply(frame) for frame in frames]):
+            again = [self.apply(frame) for frame in frames]
+            if not any(again):
                 return
-        if self.clock() - self._doubted < _DOUBT:
-            await asyncio.sleep(1.0)
-            self.unsure.set()
