@@ -16,6 +16,7 @@ from amtui.console.server import SendOutcome
 from amtui.errors import (
     AmtuiError,
     ExecTimeout,
+    NeedsConfirmation,
     Refused,
     UnknownName,
     Unreachable,
@@ -23,6 +24,7 @@ from amtui.errors import (
     WaitTimeout,
     WrongState,
 )
+from amtui.fleet import lifecycle
 from amtui.model import AgentState, AgentStatus, Untrusted
 from amtui.ops import console
 from amtui.ops.base import Chunk, Progress
@@ -292,3 +294,44 @@ async def test_exec_before_there_is_a_place(world: World) -> None:
     assert "amtui bootstrap young" in refused.value.hint
     with pytest.raises(UsageError, match="CMD"):
         await world.do("exec", name="w", command=[])
+
+
+async def test_attaching_to_a_sleeping_worker_asks_before_it_wakes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking never wakes; who attaches is asked, and a no changes nothing."""
+    asked: list[str] = []
+    answers: list[str | None] = [None, "yes"]
+
+    async def ask(question: Any) -> str | None:
+        asked.append(question.title)
+        return answers.pop(0)
+
+    world = World(tmp_path, ask=ask)
+    world.add("w", asleep=True)
+    woken: list[str] = []
+
+    async def wake(estate: Any, worker: Any) -> None:
+        woken.append(worker.name)
+
+    monkeypatch.setattr(lifecycle, "wake", wake)
+    with pytest.raises(NeedsConfirmation):
+        await world.do("attach", name="w")
+    assert (asked, woken) == (["wake w"], [])
+    assert (await world.do("attach", name="w")).attach == "w"
+    assert woken == ["w"]
+    world.ctx.read_only = True
+    assert (await world.do("attach", name="w")).attach == "w"
+    assert len(asked) == 2, "who may only look is not asked to change anything"
+    assert woken == ["w"]
+    await world.ctx.aclose()
+
+
+@pytest.mark.parametrize(
+    ("word", "console"),
+    [("", "amconsole"), ("1", "amconsole"), ("2", "amconsole-2"), ("amconsole-9", "amconsole-9")],
+)
+async def test_a_console_by_number_or_name_costs_no_look(world: World, word: str, console: str) -> None:
+    result = await world.do("attach", name="w", console=word)
+    assert (result.attach, result.console) == ("w", console)
+    assert world.kind_of("exec") == []
