@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, TypeAlias
 
@@ -41,8 +42,8 @@ _ENDING: Final = 5.0
 """Most seconds that a restart takes to end the old program."""
 _DOUBT: Final = 10.0
 """For so many seconds after a reply that broke the protocol the picture is taken anew each second."""
-"""Output within so many seconds of a snapshot means that it was taken amid output."""
 _AMID: Final = 0.05
+"""Output within so many seconds of a snapshot means that it was taken amid output."""
 
 
 Answer: TypeAlias = Callable[[str, Sequence[str], bytes | None, float], Awaitable[list[Frame]]]
@@ -102,8 +103,8 @@ class Session:
         self._adopted = clock()
         """When the present generation was."""
         self._doubted = float("-inf")
-        self._ending = float("-inf")
         self._judged = float("-inf")
+        self._ending = float("-inf")
         """Until when nothing is typed to a program that is being ended."""
         self._poison: AmtuiError | None = None
         self._fresh = asyncio.Event()
@@ -187,8 +188,8 @@ class Session:
         self._doubted = self.clock()
         self.unsure.set()
 
-        merged = merge(self.position, frame)
     def _merge(self, frame: SnapshotFrame | DataFrame) -> bool:
+        merged = merge(self.position, frame)
         if merged.gap:
             return True
         # a cut through a character: the snapshot has its first bytes nowhere, so take another one
@@ -199,12 +200,13 @@ class Session:
             return self.clock() - self._adopted > max(1.0, 4 * (self.status.rtt or 0.0))
         if self.position is None or self.position.generation != merged.position.generation:
             self._adopted = self.clock()
-        if merged.snapshot is not None:
         self.position = merged.position
+        if merged.snapshot is not None:
             self.skipping = False
             self.feed.clear()
             assert isinstance(frame, SnapshotFrame)
             self.feed.put(SnapshotFrame(frame.generation, merged.snapshot, b"", None))
+        self.skipping = self.skipping or split
         if merged.data and not self.skipping:
             self.feed.put(merged.data)
             if self.feed.size > BACKLOG:
@@ -322,8 +324,9 @@ class Session:
                 else:
                     self.stream.feed(item)
                     self.fed = self.clock()
-                    if self.fed - self._loaded < _AMID:
+                    if self.fed - self._loaded < (_AMID if self.lookback.continued else self.timing.amid):
                         self.unsure.set()
+                    self._loaded = float("-inf")
                 if self.feed.size < CHUNK_WAIT:
                     self.feed.room.set()
                 self.tell()
@@ -420,11 +423,24 @@ class Session:
         self.claimed = self.clock()
         words = (str(columns), str(rows), self.owner, str(self.timing.owner), "1" if force else "0")
         for frame in await self.ask("snap", *words):
+            if isinstance(frame, SnapshotFrame) and self.instead is None:
+                await self._brought(frame.generation)
             self.apply(frame)
         while self.feed.items:
             self.changed.clear()
             await self.changed.wait()
         return self.status.size_owner == "me"
+
+    async def _brought(self, generation: int) -> None:
+        """Give whoever follows the output the time to bring this picture, and before it the last of what came before.
+
+        Taken from elsewhere it would leave out the colour that output goes on in.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.timing.brought + (self.status.rtt or 0.0)):
+                while self.position is None or self.position.generation < generation:
+                    self.changed.clear()
+                    await self.changed.wait()
 
     async def drain(self, timeout: float) -> None:
         """Wait until everything typed was accepted or refused. Raises TimeoutError."""
@@ -450,6 +466,9 @@ class Session:
             await self.resync()
         finally:
             self._healing = False
+        if self.clock() - self._doubted < _DOUBT:
+            await asyncio.sleep(1.0)
+            self.unsure.set()
 
     async def keep_size(self) -> None:
         """After typing: take or keep the right to size the console, if this view ever sized it."""
@@ -466,9 +485,6 @@ class Session:
             frames = await self.ask("snap")
             for frame in frames:
                 past = isinstance(frame, SnapshotFrame) and before and frame.generation < before.generation
-        if self.clock() - self._doubted < _DOUBT:
-            await asyncio.sleep(1.0)
-            self.unsure.set()
                 if past:
                     raise ProtocolError(
                         "the console helper sent a new generation that is an old one", op="console"
