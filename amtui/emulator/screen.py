@@ -23,12 +23,20 @@ log = logging.getLogger(__name__)
 TITLE_LENGTH = 256
 _TITLES_KEPT = 16
 _LINK_LENGTH = 2048
+_SHIFT = 5
+"""Bits by which `pyte.modes` shifts the number of a private mode."""
 _MOUSE = (1000, 1001, 1002, 1003)
 
 
 def clean(text: str, length: int) -> str:
     """`text` without controls and bidi controls, at most `length` characters."""
     return text[: 4 * length].translate(HARMFUL)[:length]
+
+
+def _unshifted(mode: Number, private: bool) -> tuple[Number, bool]:
+    if mode is not None and not private and mode >= 1 << _SHIFT and mode % (1 << _SHIFT) == 0:
+        return mode >> _SHIFT, True
+    return mode, private
 
 
 class Screen(Drawing, pyte.Screen):  # type: ignore[misc]
@@ -169,16 +177,21 @@ class Screen(Drawing, pyte.Screen):  # type: ignore[misc]
         self.top, self.bottom = first, last
 
     def set_mode(self, *modes: Number, private: bool = False, **_: Any) -> None:
-        """SM, and DECSET when `private`."""
+        """SM, and DECSET when `private`; as in pyte, a number shifted by five bits is a private mode too."""
         for mode in modes:
-            self._switch(mode, True, private)
+            self._switch(*_unshifted(mode, private), on=True)
+
+    def public_modes(self, on: bool, *modes: Number) -> None:
+        """SM and RM as a program sends them: no number of it is a private mode."""
+        for mode in modes:
+            self._switch(mode, False, on=on)
 
     def reset_mode(self, *modes: Number, private: bool = False, **_: Any) -> None:
-        """RM, and DECRST when `private`."""
+        """RM, and DECRST when `private`; numbers as for `set_mode`."""
         for mode in modes:
-            self._switch(mode, False, private)
+            self._switch(*_unshifted(mode, private), on=False)
 
-    def _switch(self, mode: Number, on: bool, private: bool) -> None:
+    def _switch(self, mode: Number, private: bool, *, on: bool) -> None:
         modes = self.modes
         if not private:
             if mode == 4:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import pyte
@@ -76,8 +77,8 @@ class Stream(pyte.ByteStream):
             "d": screen.cursor_to_line,
             "f": screen.cursor_position,
             "g": screen.clear_tab_stop,
-            "h": screen.set_mode,
-            "l": screen.reset_mode,
+            "h": partial(screen.public_modes, True),
+            "l": partial(screen.public_modes, False),
             "n": lambda *_: None,
             "r": screen.set_margins,
             "s": screen.save_cursor,
