@@ -59,7 +59,9 @@ class Search:
         """`screen.changed` when the grid was read last."""
         self._hits: list[Hit] | None = None
         self._job: Iterator[None] | None = None
+        self._of_old = False
         self._spent = 0.0
+        """Seconds of reading old lines."""
         self.capped = False
         """There are more old hits than are kept, or than there was patience for."""
 
@@ -124,23 +126,28 @@ class Search:
         self._trim()
         if self._seen != self.screen.changed:
             self._job = None  # what it read of the grid is old
-        began = self._clock()
         while not self.done:
+            began = self._clock()
             if self._job is None:
                 self._job = self._next_job()
             if next(self._job, self) is self:
                 self._job = None
-            if self._clock() >= until:
+            now = self._clock()
+            if self._of_old:
+                self._spent += now - began
+                self.capped = self.capped or self._spent > PATIENCE
+            if now >= until:
                 break
-        self._spent += self._clock() - began
         return not self.done
 
     def _next_job(self) -> Iterator[None]:
         """The grid first: it is what a person sees."""
+        self._of_old = False
         if self._seen != self.screen.changed:
             return self._read_tail()
         if self._high < self._boundary():
             return self._read_newer()
+        self._of_old = True
         return self._read_older()
 
     def _boundary(self) -> int:
@@ -216,8 +223,6 @@ class Search:
 
     def _crop(self) -> None:
         """Not more hits than may be kept: the oldest go, and no older ones are looked for."""
-        if self._spent > PATIENCE:
-            self.capped = True
         over = len(self._older) + len(self._newer) - MOST
         if over <= 0:
             return

@@ -42,6 +42,8 @@ class ConsoleMouse(LookingBack):
     """The picture stands still only for this drag."""
     _was_scrolled = False
     """It was scrolled back before the drag."""
+    _scrolled_here = False
+    """The drag itself scrolled."""
 
     @property
     def can_type(self) -> bool:
@@ -125,7 +127,7 @@ class ConsoleMouse(LookingBack):
         self._selecting = True
         if not self._backlog.held:
             self._held_here = True
-            self._was_scrolled = self._backlog.scrolled
+            self._was_scrolled, self._scrolled_here = self._backlog.scrolled, False
             self._backlog.hold(screen, self.size.height)
         if self.looking:
             self._go(place)
@@ -160,6 +162,7 @@ class ConsoleMouse(LookingBack):
             return
         screen, height = self.handle.screen, self.size.height
         self._backlog.move(screen, height, -self._edge)
+        self._scrolled_here = True
         if self._edge < 0 and self._backlog.lacks(screen, height):
             self._look_further()
         y = 0 if self._edge < 0 else height - 1
@@ -188,10 +191,9 @@ class ConsoleMouse(LookingBack):
         if self.handle is None or self.looking:
             return
         self._backlog.held = False
-        screen, height = self.handle.screen, self.size.height
-        self._backlog.move(screen, height, 0)
-        if not self._was_scrolled and self._backlog.distance(screen) <= 0:
+        if not self._scrolled_here and not self._was_scrolled:
             self._backlog.follow()
+        self._backlog.move(self.handle.screen, self.size.height, 0)  # at the newest row it follows too
         self._flush()
 
     # ---- events

@@ -144,6 +144,7 @@ class ConsoleView(ConsoleMouse, can_focus=True):
         self.set_class(typing, "typing")
         self.prefixed = False
         if typing:
+            self.looking = False
             self._backlog.follow()
             self._plan_resize()
         else:

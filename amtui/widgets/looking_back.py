@@ -6,7 +6,6 @@ a selection and the cursor stay on their text.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -17,16 +16,9 @@ from textual.geometry import Offset
 from amtui.emulator import Screen, lines, selection
 from amtui.emulator.lines import Place
 from amtui.emulator.links import Link, link_at, links
-from amtui.emulator.pattern import Pattern, PatternError
-from amtui.emulator.search import Hit, Search
 from amtui.emulator.selection import LIMIT, Selection, Unit
 from amtui.model import plain
-from amtui.widgets.console_picture import ConsolePicture
-
-SLICE: Final = 0.006
-"""Seconds of searching at a time."""
-PAUSE: Final = 0.004
-"""Seconds for everything else between two slices."""
+from amtui.widgets.searching import Searching
 
 _SELECTED: Final = Style(bgcolor="#2b4f77", color="#ffffff")
 _HIT: Final = Style(bgcolor="#6b4e00", color="#ffffff")
@@ -70,7 +62,7 @@ class Look(NamedTuple):
     """What is being selected by: empty, cell, word or line."""
 
 
-class LookingBack(ConsolePicture):
+class LookingBack(Searching):
     """A picture of a console that can be looked back through."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -102,8 +94,6 @@ class LookingBack(ConsolePicture):
         Binding("ctrl+d", "look_half(-1)", "Half a page down", show=False, id="console.half_down"),
     ]
 
-    _search: Search | None = None
-    _searching: asyncio.TimerHandle | None = None
     _said_look: Look | None = None
 
     def __init__(self, **how: Any) -> None:
@@ -114,9 +104,6 @@ class LookingBack(ConsolePicture):
         self.resume: Callable[[], None] | None = None
         """Begins type mode again after scroll mode that began in it; set by who holds the view."""
         self._selection = Selection()
-        self._place = Place(0, 0)
-        self._column = 0
-        """The column that moving up and down keeps to."""
         self._height = 0
         """Rows of the view at the last frame."""
         self._stay_at = 0
@@ -124,18 +111,9 @@ class LookingBack(ConsolePicture):
         self._light = False
         """Scroll mode began by paging, so that paging back to the end leaves it."""
         self._back_to_typing = False
-        self._direction = 1
-        self._error = ""
-        self._current: Hit | None = None
-        self._origin: Place | None = None
-        """Where the search that is being typed began."""
-        self._jump = 0
-        """The direction in which a hit is still being looked for."""
         self._newest = 0
         """Number after the newest row seen."""
         self._alternate = False
-        self._marked: dict[int, list[tuple[int, int, Hit]]] = {}
-        """Cells of hits on show by row."""
 
     @classmethod
     def looking_bindings(cls) -> list[Binding]:
@@ -143,9 +121,6 @@ class LookingBack(ConsolePicture):
         return [each for each in LookingBack.BINDINGS if isinstance(each, Binding)]
 
     # ---- said by the view
-
-    def note(self, text: str) -> None:
-        """One line for the status line."""
 
     def look_changed(self) -> None:
         """The position line has something else to tell."""
@@ -321,11 +296,6 @@ class LookingBack(ConsolePicture):
         if stretch := self._selection.on_row(screen, number):
             yield stretch.start, stretch.end, _PLAIN_SELECTED if bare else _SELECTED
 
-    def _marks_changed(self) -> None:
-        self._flush()
-        self.refresh()
-        self._tell_look()
-
     # ---- moving
 
     def _go(self, place: Place, *, follow: bool = True) -> None:
@@ -407,8 +377,6 @@ class LookingBack(ConsolePicture):
             self.action_look_leave()
         super().action_scroll_end()
 
-    # ---- searching
-
     def action_look_search(self, direction: int) -> None:
         self.look_back()
         self._light = False
@@ -416,110 +384,6 @@ class LookingBack(ConsolePicture):
         self._origin = self._place
         if self.prompt is not None:
             self.prompt(direction)
-
-    def find(self, text: str, *, regex: bool = False) -> None:
-        """Search for `text` while it is being typed, from where the typing began."""
-        if self.handle is None or not self.looking:
-            return
-        origin = self._origin or self._place
-        self._stop_search()
-        self._origin = origin
-        if text:
-            try:
-                self._search = Search(self.handle.screen, Pattern(text, regex=regex))
-            except PatternError as error:
-                self._error = str(error)
-        if self._search is not None:
-            self._backlog.all_wanted = True
-            self._look_further()
-            self._jump = self._direction
-            self._search_on()
-        else:
-            self._go(origin)
-        self.refresh_bindings()
-        self._marks_changed()
-
-    def keep_search(self) -> None:
-        """The search has been typed; `n` and `N` go on with it."""
-        self._origin = None
-        search = self._search
-        if search is not None and search.done and not search.hits:
-            self.note(f"{plain(search.pattern.text)!r} is in none of the rows held")
-
-    def drop_search(self) -> None:
-        """No search after all: back to where it began."""
-        origin = self._origin
-        self._stop_search()
-        if origin is not None and self.looking:
-            self._go(origin)
-        self._marks_changed()
-
-    def _stop_search(self) -> None:
-        if self._searching is not None:
-            self._searching.cancel()
-            self._searching = None
-        self._search = self._current = self._origin = None
-        self._jump, self._error, self._marked = 0, "", {}
-        self._backlog.all_wanted = False
-        self.refresh_bindings()
-
-    def _search_on(self) -> None:
-        """One slice of searching; the next comes by itself while there is more to read."""
-        search = self._search
-        if search is None or self.handle is None:
-            return
-        more = search.work(SLICE)
-        if self._jump:
-            self._to_hit()
-        top = self._backlog.top(self.handle.screen, self.size.height)
-        marked: dict[int, list[tuple[int, int, Hit]]] = {}
-        for stretch, hit in search.on_rows(top, top + self.size.height):
-            marked.setdefault(stretch.row, []).append((stretch.start, stretch.end, hit))
-        if marked != self._marked:
-            self._marked = marked
-            self.refresh()
-        if more and self._searching is None:
-            self._searching = asyncio.get_running_loop().call_later(PAUSE, self._search_again)
-
-    def _search_again(self) -> None:
-        self._searching = None
-        if self.is_attached and self.looking:
-            self._search_on()
-            self._tell_look()
-
-    def action_look_hit(self, step: int) -> None:
-        self._jump = step * self._direction
-        self._origin = None
-        self._search_on()
-        self._marks_changed()
-
-    def _to_hit(self) -> None:
-        """Go to the next hit in the wanted direction, as soon as it is known which one that is."""
-        search = self._search
-        if search is None:
-            self._jump = 0
-            return
-        forward, origin = self._jump > 0, self._origin
-        place = self._place if origin is None else origin
-        if origin is not None and forward:
-            place = place._replace(column=place.column - 1)  # a hit right here is one
-        hit = search.after(place) if forward else search.before(place)
-        if hit is not None and forward and search.read_from > place.row and not search.done:
-            return  # an earlier one may still be found
-        if hit is None:
-            if not search.done:
-                return
-            if search.hits:
-                hit = search.hits[0 if forward else -1]
-                self.note("went on at the oldest row" if forward else "went on at the newest row")
-        self._jump = 0
-        self._current = hit
-        if hit is not None:
-            self._backlog.show(search.screen, self.size.height, hit.start.row, self.size.height // 3)
-            self._go(hit.start)
-            self._column = self._place.column
-        elif origin is not None:
-            self._go(origin)
 
     # ---- selecting and copying
 

@@ -198,8 +198,24 @@ async def test_scroll_mode_from_type_mode_goes_back_to_it(start: Start, ctx: Fak
         assert "D Destroy" not in text(pilot)
         await pilot.press("D", "s")
         assert isinstance(app.screen, WorkerScreen), "the worker's keys rest"
-        await pilot.press("q", "l", "s")
+        await pilot.press("q", "l", "s")  # in one burst: none of them may act on the worker
         await until(pilot, lambda: screen.view.typing and bytes(ctx.consoles["shell"].typed) == b"ls")
+
+
+async def test_typing_ends_scroll_mode(start: Start, ctx: FakeContext) -> None:
+    async with start() as pilot:
+        app = pilot.app
+        assert isinstance(app, AmtuiApp)
+        ctx.consoles["shell"].feed(numbered(100))
+        app.open_worker("shell")
+        await see(pilot, "line 99", "v Scroll")
+        screen = app.screen
+        assert isinstance(screen, WorkerScreen)
+        await pilot.press("slash", *"line 5", "enter")
+        await see(pilot, "line 6 of 101")
+        await pilot.press("i")
+        await until(pilot, lambda: screen.view.typing and not screen.view.looking)
+        await see(pilot, "line 99", "F12 Leave")
 
 
 async def test_every_key_in_the_footer_works_and_help_lists_the_mode(start: Start, ctx: FakeContext) -> None:
@@ -243,7 +259,7 @@ async def test_zoomed_without_a_status_line_a_copy_is_said_too(start: Start, ctx
         app.open_worker("shell", zoomed=True)
         await see(pilot, "[bold]word")
         await pilot.press("v", "k", "V", "y")
-        await see(pilot, "copied 10 characters")
+        await until(pilot, lambda: [each.message for each in app._notifications] == ["copied 10 characters"])
         assert app.clipboard == "[bold]word"
 
 
@@ -392,6 +408,20 @@ async def test_a_drag_at_the_edge_scrolls_and_output_does_not_move_it(
         assert app.view._edge_timer is None
         await pilot.press("shift+end")
         await see(pilot, "line 229")
+
+
+async def test_a_drag_while_output_comes_stands_still_and_follows_again_afterwards() -> None:
+    app = LookApp(FakeConsole(numbered(200)))
+    async with app.run_test(size=(82, 27)) as pilot:
+        await see(pilot, "line 199")
+        await pilot.mouse_down(app.view, offset=(1, 10))
+        app.remote.feed(numbered(60, 200))
+        await pilot.hover(app.view, offset=(9, 11))
+        await pilot.pause(0.1)
+        assert "line 199" in text(pilot)
+        await pilot.mouse_up(app.view, offset=(9, 11))
+        await see(pilot, "line 259")
+        assert app.clipboard == "line 186\nline 187"
 
 
 async def test_a_click_does_not_hold_the_picture() -> None:
