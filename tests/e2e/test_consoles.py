@@ -113,22 +113,34 @@ def test_they_share_the_agents_world_and_end_with_its_server(operator: Operator)
 # ---- closed under those who watch
 
 
+def sleepers(it: Rig) -> set[str]:
+    """For how long the sleeps of this worker sleep."""
+    found = set()
+    for pid in processes(it.place.socket):
+        with suppress(OSError):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+            found |= {words[1]} if words[0] == "sleep" else set()
+    return found
+
+
 @levels
 async def test_a_console_closed_under_its_viewer_is_seen_to_end(tmp_path: Path, caps: Cap | None) -> None:
     async with rig(tmp_path) as it:
         await it.start("sh", "-c", "exec sleep 600")
-        await it.start("sh", "-c", "printf ready; sleep 601 & exec sleep 602", console=SECOND)
+        # A program that heeds neither HUP nor TERM, and a neighbour's that must live on.
+        stubborn = "(trap '' HUP TERM; exec sleep 601) & trap '' HUP; printf ready; exec sleep 602"
+        await it.start("sh", "-c", stubborn, console=SECOND)
         place = it.with_provider(FaultyProvider(it.place.provider, 0.0, caps=caps))
         async with hub(QUICK) as consoles:
             handle = await consoles.open(place, SECOND)
             await handle.ready(15)
             await until(lambda: "ready" in text(handle), "its picture")
             assert await roster.jobs(it.place, SECOND) == ["sleep"]
+            assert sleepers(it) == {"600", "601", "602"}
             await roster.close(it.place, SECOND)
             await until(lambda: handle.status.link is Link.ENDED, "the end is seen")
             assert "ready" in text(handle), "the last picture stays"
-        left = [line for line in it.processes() if "sleep 601" in line or "sleep 602" in line]
-        assert left == []
+        assert sleepers(it) == {"600"}
         assert not Path(it.place.run(SECOND)).exists()
         assert [one.name for one in await roster.roster(it.place)] == [MAIN_CONSOLE]
         with pytest.raises(NotFound):
