@@ -86,7 +86,6 @@ _MOUSE: Final = re.compile(r"(<?)(\d{1,5});(\d{1,6});(\d{1,6})")
 
 _SUPER: Final = 8 | 16
 _META: Final = 32
-_LOCKS: Final = 64 | 128
 _WHEEL: Final = ("scroll_up", "scroll_down", "scroll_left", "scroll_right")
 _LETTERS: Final = {
     "A": "Up", "B": "Down", "C": "Right", "D": "Left", "H": "Home", "F": "End",
@@ -283,7 +282,7 @@ class Reader:
             return None
         if legacy[3] == "3":
             return []
-        number, bits = int(legacy[1] or 1), max(0, int(legacy[2] or 1) - 1) & ~_LOCKS
+        number, bits = int(legacy[1] or 1), max(0, int(legacy[2] or 1) - 1)
         modifiers = bits & (SHIFT | ALT | CTRL) | (ALT if bits & (_SUPER | _META) else 0)
         base = ""
         if final in _RXVT_ENDS:
@@ -367,7 +366,7 @@ def _typed(text: str, modifiers: int = 0) -> list[Event]:
 
 def _extended(code: str, shifted: str, latin: str, modifiers: str, kind: str, text: str) -> list[Event]:
     """CSI u: a key by its code, as modifyOtherKeys and the kitty protocol spell it."""
-    number, bits = int(code), max(0, int(modifiers or 1) - 1) & ~_LOCKS
+    number, bits = int(code), max(0, int(modifiers or 1) - 1)
     if kind == "3" or number in _NO_KEYS:
         return []
     held = bits & (SHIFT | ALT | CTRL) | (ALT if bits & _META else 0) | (SUPER if bits & _SUPER else 0)

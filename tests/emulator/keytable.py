@@ -330,3 +330,45 @@ OLD_MOUSE = [
     [b"\x1b[M \xff!"] * 3,
 ]
 """The same from a terminal that knows three bytes only, such as screen."""
+
+
+class Parting(NamedTuple):
+    """Where we part from tmux on purpose. Both sides are tested."""
+
+    setting: bytes
+    sent: bytes
+    tmux: bytes
+    ours: bytes
+    why: str
+
+
+_NO_FORM = "tmux drops what has no old form and was not asked for; a terminal without extended keys sends the plain key"
+_UNKNOWN = (
+    "tmux types a sequence that it does not know into the program; an answer of the terminal is not typing"
+)
+_PROTOCOL = "tmux 3.3a does not speak the kitty protocol, and terminals do not speak it to tmux"
+_HIGH_KEY = "ctrl+F13 has no form in tmux; amtui says that nothing was sent"
+_FORM = "tmux falls back to the old form, which cannot tell cells beyond 223; we know which button was held"
+_CLICK = "tmux drops the press of another button within 300 ms, by mistaking it for a double click"
+_CLICKED, _OTHER = sgr(0, 5, 5) + sgr(0, 5, 5, "m"), sgr(2, 6, 6)
+PARTINGS = [
+    Parting(b"", b"\x1b[27;2;13~", b"", b"\r", _NO_FORM),
+    Parting(b"", b"\x1b[27;5;13~", b"", b"\r", _NO_FORM),
+    Parting(b"", b"\x1b[13;5u", b"", b"\r", _NO_FORM),
+    Parting(b"", b"\x1b[27;5;49~", b"", b"1", _NO_FORM),
+    Parting(b"", b"\x1b[27;6;65~", b"", b"\x01", _NO_FORM),
+    Parting(b"", b"\x1b[57376;5u", b"", b"", _HIGH_KEY),
+    Parting(b"", b"\x1b[97;;97u", b"\x1b[97;;97u", b"a", _PROTOCOL),
+    Parting(b"", b"\x1b[P", b"\x1b[P", b"\x1bOP", _PROTOCOL),
+    Parting(b"", b"\x1b[97;1:3u", b"\x1b[97;1:3u", b"", _PROTOCOL),
+    Parting(b"", b"\x1b[0n", b"\x1b[0n", b"", _UNKNOWN),
+    Parting(b"", b"\x1b[24;80R", b"\x1b[24;80R", b"", _UNKNOWN),
+    Parting(b"", b"\x1b[?2026;2$y", b"\x1b[?2026;2$y", b"", _UNKNOWN),
+    Parting(b"\x1b[?1003h\x1b[?1006h", b"\x1b[<0;0;0M", b"\x1b[<0;0;0M", b"", "no cell: a terminal's fault"),
+    Parting(b"\x1b[?1000h\x1b[?1006h", b"\x1b[M &&", b"\x1b[M &&", b"\x1b[<0;6;6M", _FORM),
+    Parting(b"\x1b[?1000h\x1b[?1006h", _CLICKED + _OTHER, _CLICKED, _CLICKED + _OTHER, _CLICK),
+]  # fmt: skip
+"""Besides these: amtui does not put the terminal into keypad mode as tmux does, so the keypad types its characters; a
+newline in a paste reaches the program as a carriage return, as from tmux's own paste-buffer, and the control characters
+in it not at all; kitty's ctrl+- is ^_, as tmux has it with modifyOtherKeys. Textual is told of super, media keys and
+F25 and up; no program behind tmux is."""

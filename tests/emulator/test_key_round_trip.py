@@ -14,6 +14,7 @@ from attached import Attached
 from figures import record
 from textual import events
 from textual.message import Message
+from textual.messages import TerminalSupportsSynchronizedOutput
 
 from amtui.emulator import Modes, Screen, Stream, keys, mouse
 from amtui.widgets.keyboard import HostParser, key_of
@@ -49,7 +50,7 @@ def sent(found: Iterable[Message], modes: Modes) -> bytes:
             held = [name for name, on in flags if on]
             x, y = int(message.x), int(message.y)
             out += mouse.encode(kind, message.button, x, y, held, modes) or b""
-        else:
+        elif not isinstance(message, TerminalSupportsSynchronizedOutput):
             raise AssertionError(f"{message!r} is neither key nor mouse")
     return out
 
@@ -153,6 +154,18 @@ def test_every_mouse_event_in_every_mode(tmux_path: str) -> None:
     tally.judge(
         "mouse round trip", f"{table.COLUMNS} × {table.LINES} cells, {len(table.MOUSE_MODES)} mouse modes"
     )
+
+
+def test_where_we_part_from_tmux_on_purpose(tmux_path: str) -> None:
+    for part in table.PARTINGS:
+        assert ours(part.sent, modes_after(part.setting)) == part.ours, part
+    person = Attached(tmux_path)
+    try:
+        for part in table.PARTINGS:
+            person.program.sets(part.setting)
+            assert person.press([part.sent]) == [part.tmux], part
+    finally:
+        person.close()
 
 
 def test_an_old_terminals_mouse_is_told_in_the_programs_form() -> None:

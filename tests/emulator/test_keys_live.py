@@ -83,7 +83,7 @@ def test_special_keys(keyboard: KeyPane, mode: str, prefix: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["plain", "extended keys"])
-@pytest.mark.parametrize("prefix", ["", "C-", "M-", "C-M-"])
+@pytest.mark.parametrize("prefix", ["", "C-", "M-", "C-M-", "C-S-", "C-M-S-"])
 def test_characters(keyboard: KeyPane, mode: str, prefix: str) -> None:
     screen = modes_after(MODES[mode])
     wrong = []

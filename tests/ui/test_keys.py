@@ -165,7 +165,7 @@ async def test_prefix_commands(start: Start, ctx: FakeContext) -> None:
         await until(pilot, lambda: not pilot.app.screen.has_class("zoomed"))
         await send(pilot, "\x1d]")
         await until(pilot, lambda: getattr(pilot.app.screen, "worker_name", "") == "docs-bot")
-        await until(pilot, lambda: view_of(pilot).typing)
+        await until(pilot, lambda: pilot.app.screen.is_mounted and view_of(pilot).typing)
         await send(pilot, "\x1d:")
         await until(pilot, lambda: type(pilot.app.screen).__name__ == "CommandScreen")
         await send(pilot, "\x1b")
@@ -216,17 +216,23 @@ async def test_losing_the_terminals_focus_does_not_end_type_mode(start: Start, c
 
 async def test_a_program_that_asked_learns_of_the_terminals_focus(start: Start, ctx: FakeContext) -> None:
     async with start() as pilot:
-        console = await typing_into(pilot, ctx)
+        console = ctx.consoles["shell"]
         console.feed(b"\x1b[?1004h")
-        await send(pilot, "\x1b[I")
-        assert bytes(console.typed) == b"", "told twice"
-        await send(pilot, "\x1b[O")
-        await until(pilot, lambda: bytes(console.typed) == b"\x1b[O")
-        await send(pilot, "\x1b[I")
-        await until(pilot, lambda: bytes(console.typed) == b"\x1b[O\x1b[I")
-        assert view_of(pilot).typing
-        await send(pilot, "\x1b[24~")
-        await until(pilot, lambda: bytes(console.typed) == b"\x1b[O\x1b[I\x1b[O")
+        app_of(pilot).open_worker("shell", typing=True)
+        await until(pilot, lambda: console.typed)
+        told = b"\x1b[I"
+        view_of(pilot).post_message(events.Focus())  # the widget's own focus may come before or after type mode
+        for data, more in (
+            ("x", b"x"),
+            ("\x1b[O", b"\x1b[O"),
+            ("\x1b[I", b"\x1b[I"),
+            ("y", b"y"),
+            ("\x1b[24~", b"\x1b[O"),
+        ):
+            await send(pilot, data)
+            told += more
+            await until(pilot, lambda: len(console.typed) >= len(told))  # noqa: B023 - awaited here
+            assert bytes(console.typed) == told
 
 
 async def test_no_binding_has_priority(start: Start, ctx: FakeContext) -> None:
