@@ -238,8 +238,11 @@ class Predictor:
         del line.cells[cell.x]
         self.tally.right += 1
         if cell.credit:
-            lag = 0.0 if cell.acked is None else now - cell.acked
-            self._lag = 0.8 * self._lag + 0.2 * lag
+            self._learn(cell.acked, now)
+
+    def _learn(self, acked: float | None, now: float) -> None:
+        """A key that was accepted at `acked` is echoed now."""
+        self._lag = 0.8 * self._lag + 0.2 * (0.0 if acked is None else now - acked)
 
     def _holds(self, line: Line, screen: Screen, now: float) -> bool:
         """Judge the living epoch; False when it is wrong."""
@@ -313,6 +316,7 @@ class Predictor:
             if found:
                 sure = [i for i in found if self._tail[i + len(text) - 1].end <= self._acked]
                 if len(sure) == 1:
+                    self._learn(self._tail[sure[0] + len(text) - 1].acked, now)
                     self._confirm(sure[0] + len(text), place, screen)
                 return
         if now - self._changed >= QUIET:

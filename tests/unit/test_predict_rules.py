@@ -223,6 +223,20 @@ def test_a_slow_echo_is_waited_for() -> None:
     assert (desk.row(), desk.predictor.tally.wrong) == ("$ ax", 0)
 
 
+def test_a_host_that_is_slow_to_echo_gets_more_time() -> None:
+    desk = Desk()
+    for char in "abcdefgh":
+        desk.type(char)
+        desk.accept()
+        desk.wait(0.15)
+        desk.say(char.encode())
+    desk.type("i")
+    desk.accept()
+    desk.say(b"\x1b[5;1H\x1b[K*\x1b[1;11H")  # something spins
+    desk.wait(0.15)
+    assert desk.row() == "$ abcdefghi"
+
+
 def test_rubout_takes_back_what_was_typed_and_leaves_the_first() -> None:
     desk = Desk().confirmed("ab")
     desk.type("cd")
