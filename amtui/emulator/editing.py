@@ -323,12 +323,10 @@ class Editing(State):
 
     def alignment_display(self) -> None:
         """DECALN: a screen of E, margins reset, cursor home."""
-        aligned = SharedRow("E", DEFAULT, self.columns)
-        for y, row in enumerate(self.rows):
-            if row.wrapped:
-                self.rows[y] = own = aligned.own()
-                own.wrapped = True
-            else:
-                self.rows[y] = aligned
+        if self._aligned is None:
+            self._aligned = SharedRow("E", DEFAULT, self.columns), SharedRow("E", DEFAULT, self.columns)
+            self._aligned[1].wrapped = True
+        last, wrapped = self._aligned
+        self.rows = [wrapped if row.wrapped else last for row in self.rows]
         self.cursor.x = self.cursor.y = 0
         self.top, self.bottom = 0, self.lines - 1

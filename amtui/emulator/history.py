@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from amtui.emulator.cells import DEFAULT, Row
+from amtui.emulator.cells import DEFAULT, Row, SharedRow
 
 
 class History:
@@ -73,7 +73,9 @@ class History:
         """The first line of the screen was cleared: the newest line here no longer runs on into it."""
         if self._rows:
             last = self._rows[-1]
-            if not isinstance(last, str):
+            if not isinstance(last, str) and last.wrapped:
+                if isinstance(last, SharedRow):
+                    last = self._rows[-1] = last.own()
                 last.wrapped = False
 
     def clear(self) -> None:

@@ -111,6 +111,8 @@ class State:
         self._usual_tabs = set(range(8, self.columns, 8))
         self.shared_blank: Row = SharedRow(" ", ERASED, self.columns)
         self._shared_coloured: dict[Colour, SharedRow] = {}
+        self._aligned: tuple[SharedRow, SharedRow] | None = None
+        """The line of DECALN, and the same where it runs on into the next."""
 
     def _blank(self) -> Row:
         """A new row of blanks."""

@@ -2,58 +2,22 @@
 
 from __future__ import annotations
 
-import random
+import statistics
 import time
 
 import pytest
 from figures import proving, record, size
-from test_stream import hostile
+from hostile import CHUNK, hostile
+from test_stream import hostile as known
 
 from amtui.emulator import Screen, Stream
 from amtui.ops.benchmark_streams import generated
 
-CHUNK = 65_536
 BUDGET = 30
-SIZES = ((80, 24), (200, 50))
+SIZES = ((80, 24), (200, 50), (400, 120))
 
 
-def more() -> dict[str, bytes]:
-    """What `test_stream.hostile` does not have."""
-    chance = random.Random(11)
-    repeated = {
-        "region scrolls": b"\x1b[2;9r\x1b[9;1H\n\x1b[2;1H\x1bM",
-        "wide at the edge": b"\x1b[1;80H\xe6\xbc\xa2\xe6\xbc\xa2",
-        "wide overwritten": "漢漢漢\b\bx\r".encode(),
-        "insert mode": b"\x1b[4habc\r",
-        "erase with colours": b"\x1b[48;5;1mx\x1b[2J",
-        "alternate with text": b"\x1b[?1049hx\n\x1b[?1049ly\n",
-        "half sequences": b"\x1b[\x1b]\x1bP\x1b(\x1b",
-        "invalid UTF-8": b"\xe6\xbc\xf0\x9f\xff",
-        "links": b"\x1b]8;id=%d;http://x/\x07a",
-        "many parameters": b"\x1b[" + b"38;2;1;2;3;" * 20 + b"m",
-        "colons": b"\x1b[4:3;58:2::1:2:3;38:2::9:9:9mx",
-        "repeat lines": b"x\x1b[9999b\r\n",
-        "tab stops": b"\x1b[9999I\x1b[9999Z\t",
-        "cursor": b"\x1b[9999;9999H\x1b[1;1Hx",
-        "emoji": "👩‍👩‍👧‍👦❤️".encode(),
-        "soft wrap": b"x" * 79 + "漢".encode(),
-        "clear history": b"\r\n" * 30 + b"\x1b[3J",
-        "reset": b"x\r\n\x1bc",
-        "charsets": b"\x1b(0lqqqk\x0exx\x0f\x1b(B",
-    }
-    random_numbers = b"".join(
-        b"\x1b[%d;%d%c"
-        % (chance.randrange(9999), chance.randrange(9999), chance.choice(b"ABCDEFGHJKLMPSTXZ@dr`"))
-        for _ in range(CHUNK // 10)
-    )
-    made = {name: (data * (CHUNK // len(data) + 1))[:CHUNK] for name, data in repeated.items()}
-    colours = b"".join(
-        b"\x1b[38;2;%d;%d;%d;48;2;%d;0;0mx" % (*chance.randbytes(3), n % 256) for n in range(1800)
-    )
-    return made | {"random numbers": random_numbers[:CHUNK], "all colours": colours}
-
-
-HOSTILE = hostile() | {f"{name} 2" if name in hostile() else name: data for name, data in more().items()}
+HOSTILE = {**known(), **{f"{name} 2" if name in known() else name: data for name, data in hostile().items()}}
 
 
 def cpu(data: bytes, columns: int, lines: int, piece: int) -> float:
@@ -67,35 +31,46 @@ def cpu(data: bytes, columns: int, lines: int, piece: int) -> float:
     return time.process_time() - began
 
 
-@pytest.fixture(scope="module")
-def plain() -> dict[tuple[int, int], float]:
-    """CPU seconds of 64 KB of ordinary coloured output for each size of screen."""
-    data = next(sample.data for sample in generated(CHUNK) if sample.name == "ansi_gitlog")[:CHUNK]
-    return {each: min(cpu(data, *each, CHUNK) for _ in range(size(5, 9))) for each in SIZES}
+PLAIN = next(sample.data for sample in generated(CHUNK) if sample.name == "ansi_gitlog")[:CHUNK]
+"""64 KB of ordinary coloured output."""
 
 
-def worst(name: str, plain: dict[tuple[int, int], float]) -> float:
-    """The highest cost of one input over all sizes and ways to cut it, in plain chunks."""
-    pieces = size((CHUNK,), (CHUNK, 4096, 97))
-    return max(
-        min(cpu(HOSTILE[name], *each, piece) for _ in range(2)) / plain[each]
-        for each in SIZES
-        for piece in pieces
-    )
+def cost(name: str, columns: int, lines: int, piece: int) -> float:
+    """What one input costs in plain chunks: both measured side by side, the median of several pairs.
+
+    A pair that is far from the budget is not measured again.
+    """
+    found: list[float] = []
+    for _ in range(size(3, 5)):
+        plain = min(cpu(PLAIN, columns, lines, CHUNK) for _ in range(2))
+        found.append(cpu(HOSTILE[name], columns, lines, piece) / plain)
+        if len(found) == 1 and found[0] < BUDGET / 2:
+            break
+    return statistics.median(found)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_cost_of_hostile_bytes(name: str, plain: dict[tuple[int, int], float]) -> None:
-    assert worst(name, plain) < BUDGET * (1 if proving() else 1.5)
+def test_cost_of_hostile_bytes(name: str) -> None:
+    """At the size at which most lines and cells are touched that people have."""
+    assert cost(name, 200, 50, CHUNK) < BUDGET * (1 if proving() else 1.5)
 
 
 @pytest.mark.prove
-def test_hostile_figures(plain: dict[tuple[int, int], float]) -> None:
+@pytest.mark.timeout(1800)
+def test_hostile_figures() -> None:
     if proving():
-        costs = {name: worst(name, plain) for name in HOSTILE}
-        name = max(costs, key=lambda each: costs[each])
+        pieces = (CHUNK, 4096, 97)
+        costs = {
+            (name, *each, piece): cost(name, *each, piece)
+            for name in HOSTILE
+            for each in SIZES
+            for piece in pieces
+        }
+        worst = sorted(costs, key=lambda each: -costs[each])
         record(
-            "hostile 64 KB, worst cost", f"≤ {BUDGET} plain chunks", f"{costs[name]:.1f}", costs[name] <= BUDGET,
-            conditions=f"CPU time; {name}; {len(costs)} inputs, at 80×24 and 200×50, fed whole and in pieces",
+            "hostile 64 KB, worst cost", f"≤ {BUDGET} plain chunks", f"{costs[worst[0]]:.1f}",
+            costs[worst[0]] <= BUDGET,
+            conditions=f"CPU time, medians of pairs; {', '.join(f'{key[0]} {costs[key]:.0f}' for key in worst[:4])}; "
+            f"{len(HOSTILE)} inputs, at 80×24, 200×50 and 400×120, fed whole and in pieces",
         )  # fmt: skip
-        assert costs[name] <= BUDGET
+        assert costs[worst[0]] <= BUDGET, worst[:4]
