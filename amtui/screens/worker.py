@@ -222,6 +222,8 @@ class WorkerScreen(ConsoleSwitch):
             self.set_focus(self.view)
         if typing and self._opening:
             self._opening = False
+            if self.view.typing:
+                self.view.on_resize()  # another console, typed into by the same view: it gets this size as well
             self.view.typing = True
             await self._type_ahead()
 
@@ -295,7 +297,7 @@ class WorkerScreen(ConsoleSwitch):
         if event.typing:
             self.desk.say(self._first_word or f"every key goes to {self.worker_name}")
             self._first_word = ""
-        elif self.has_class("zoomed") and self._zoom_at_once:
+        elif self.has_class("zoomed") and self._zoom_at_once and not self.view.looking:
             self.action_zoom()
         if not event.typing:
             self.desk.say("keys go to amtui")

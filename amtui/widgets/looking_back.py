@@ -45,7 +45,7 @@ class Look(NamedTuple):
     """What the position line tells."""
 
     row: int
-    """The cursor's row, counted from 1 at the oldest row held."""
+    """The cursor's row, counted from 1 at the oldest row there is, here or with the worker."""
     rows: int
     new: int
     """Rows that came below since scroll mode began or last saw the newest."""
@@ -208,7 +208,9 @@ class LookingBack(Searching):
         if self.handle is None or not self.looking:
             return None
         screen, search = self.handle.screen, self._search
-        first, end = lines.first(screen), self._used_end()
+        # Rows that only the worker still holds count too: they come when one looks there.
+        first = 0 if screen.alternate else min(lines.first(screen), screen.history.base)
+        end = self._used_end()
         at = search.number(self._current) if search is not None and self._current is not None else 0
         return Look(
             row=self._place.row - first + 1,

@@ -153,7 +153,9 @@ async def test_the_oldest_rows_are_asked_for_and_the_cursor_goes_there() -> None
 
     app.handle.history = older  # type: ignore[method-assign]
     async with app.run_test(size=(82, 27)) as pilot:
-        await looking(pilot, app, "home")
+        await looking(pilot, app)
+        await see(pilot, "line 101 of 101")
+        await pilot.press("home")
         await see(pilot, "old 0 ", "line 1 of 101")
         assert app.at == (0, 0)
 
@@ -188,18 +190,20 @@ async def test_scroll_mode_from_type_mode_goes_back_to_it(start: Start, ctx: Fak
         app = pilot.app
         assert isinstance(app, AmtuiApp)
         ctx.consoles["shell"].feed(numbered(100))
-        app.open_worker("shell", typing=True)
+        app.open_worker("shell", typing=True, zoomed=True)
         await until(pilot, lambda: isinstance(app.screen, WorkerScreen) and app.screen.is_mounted)
         screen = app.screen
         assert isinstance(screen, WorkerScreen)
         await until(pilot, lambda: screen.view.typing)
         await pilot.press("ctrl+right_square_bracket", "v")
-        await see(pilot, "scroll", "line 101 of 101", "q Leave", "F1 Help")
+        await see(pilot, "line 101 of 101", "q Leave", "F1 Help")
+        assert screen.has_class("zoomed")
         assert "D Destroy" not in text(pilot)
         await pilot.press("D", "s")
         assert isinstance(app.screen, WorkerScreen), "the worker's keys rest"
         await pilot.press("q", "l", "s")  # in one burst: none of them may act on the worker
         await until(pilot, lambda: screen.view.typing and bytes(ctx.consoles["shell"].typed) == b"ls")
+        assert screen.has_class("zoomed")
 
 
 async def test_typing_ends_scroll_mode(start: Start, ctx: FakeContext) -> None:
