@@ -232,7 +232,7 @@ LIVE = [(kind, level) for kind in ("shell", "vim", "claude", "codex") for level 
 async def test_what_is_painted_is_what_tmux_shows(
     tmp_path: Path, request: pytest.FixtureRequest, kind: str, level: str
 ) -> None:
-    presses = script(kind, 3)[: size(45, 10_000)]
+    presses = script(kind, 3)[: size(30, 10_000)]
     async with (
         stage(kind, tmp_path, request) as it,
         far_glass(it, level=level, start=lambda app: any(READY[kind] in row for row in app.rows())) as app,

@@ -187,7 +187,8 @@ class Replay:
             )
             way = max(way, acked)
             heapq.heappush(queue, (way, number, "ack", data))
-        while queue or self._look is not None:
+        end = max(at for at, *_ in queue) + 10.0
+        while queue or (self._look is not None and self._look < end):
             if self._look is not None and (not queue or self._look < queue[0][0]):
                 now, what, data = self._look, "look", b""
             else:
