@@ -189,7 +189,7 @@ def faithful(driver: type[Driver]) -> type[Driver]:
             """Read until the driver ends, or the terminal does."""
             parser = HostParser(os.environ.get("TERM", ""))
             due = 0.0
-            with selectors.DefaultSelector() as selector:
+            with selectors.SelectSelector() as selector:
                 selector.register(self.fileno, selectors.EVENT_READ)
                 while not self.exit_event.is_set():
                     wait = min(_POLL, max(0.0, due - time.monotonic())) if parser.patience else _POLL

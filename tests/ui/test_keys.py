@@ -14,6 +14,7 @@ from threading import Event, Thread
 import pytest
 from figures import record, size
 from textual import constants, events
+from textual._xterm_parser import XTermParser
 from textual.drivers import linux_driver
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.message import Message
@@ -221,7 +222,9 @@ async def test_a_program_that_asked_learns_of_the_terminals_focus(start: Start, 
         app_of(pilot).open_worker("shell", typing=True)
         await until(pilot, lambda: console.typed)
         told = b"\x1b[I"
-        view_of(pilot).post_message(events.Focus())  # the widget's own focus may come before or after type mode
+        view_of(pilot).post_message(
+            events.Focus()
+        )  # the widget's own focus may come before or after type mode
         for data, more in (
             ("x", b"x"),
             ("\x1b[O", b"\x1b[O"),
@@ -242,6 +245,22 @@ async def test_no_binding_has_priority(start: Start, ctx: FakeContext) -> None:
         chain = pilot.app.screen._binding_chain
         taken = [b.key for _, bindings in chain for _, b in bindings if b.priority]
         assert taken == []
+
+
+def test_keys_have_the_names_that_textual_gives_them() -> None:
+    """Bindings are written in its names. Alt is what it loses, F3 with modifiers it takes for a cursor report."""
+    compared = 0
+    for row in table.ROWS:
+        if "alt+" in row.name or row.name.endswith("+f3") or row.name == "menu":
+            continue
+        stock = [each for each in XTermParser().feed(row.legacy.decode()) if isinstance(each, events.Key)]
+        ours = [each for each in keys_of(row.legacy.decode()) if isinstance(each, events.Key)]
+        if stock:
+            compared += 1
+            assert [(key.key, key.character) for key in ours] == [
+                (key.key, key.character) for key in stock
+            ], row
+    assert compared > 250
 
 
 def test_the_linux_driver_reads_through_our_parser() -> None:
