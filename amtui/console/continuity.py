@@ -6,7 +6,7 @@ before it set still holds; else it is at its default, which may be wrong until t
 
 from __future__ import annotations
 
-from amtui.emulator import Row, Screen
+from amtui.emulator import DEFAULT, Row, Screen
 
 
 class Before:
@@ -23,28 +23,44 @@ class Before:
         self._told = {name: getattr(screen.modes, name) for name in _UNTOLD}
 
     def carry_on(self, screen: Screen) -> bool:
-        """After the picture was loaded: keep what it does not tell, if it shows what stood here. Returns whether.
+        """After the picture was loaded: keep what it does not tell. Returns whether it shows just what stood here.
 
-        Of a picture in another size nobody can tell; that output was read up to it is then the better guess.
+        With other colours the text that stood here was drawn by a pen that was guessed, and since then set in part.
+        Of a picture in another size nobody can tell; that output was read up to it is the better guess.
         """
-        same = self._same(screen)
-        if same:
-            screen.rows = self._rows
-        elif self._shape == _shape(screen):
+        text, colours = self._same(screen)
+        if not text:
             return False
+        if colours:
+            screen.rows = self._rows
         screen.set_attr(self._pen)
         screen.charsets, screen.shift, screen.drawing = self._sets
         screen.saved = self._saved
         for name, value in self._told.items():
             setattr(screen.modes, name, value)
         screen._refresh_plain()
-        return same
+        return colours
 
-    def _same(self, screen: Screen) -> bool:
-        if _shape(screen) != self._shape or (screen.cursor.x, screen.cursor.y) != self._cursor:
-            return False
-        pairs = zip(self._rows, screen.rows, strict=True)
-        return all(ours.chars == theirs.chars and ours.attrs == theirs.attrs for ours, theirs in pairs)
+    def _same(self, screen: Screen) -> tuple[bool, bool]:
+        """Whether the text, or what cannot be compared, and whether all of it is the same."""
+        if _shape(screen) != self._shape:
+            return True, False
+        pairs = list(zip(self._rows, screen.rows, strict=True))
+        text = (screen.cursor.x, screen.cursor.y) == self._cursor and all(
+            a.chars == b.chars for a, b in pairs
+        )
+        return text, text and all(_same_colours(a, b) for a, b in pairs)
+
+
+def _same_colours(ours: Row, theirs: Row) -> bool:
+    """Whether two rows of the same text look alike. tmux before 3.4 does not capture cells at the end of a line that
+    have only a background, so ours may have such cells there."""
+    end = len(theirs.attrs)
+    while end and theirs.chars[end - 1] == " " and theirs.attrs[end - 1] == DEFAULT:
+        end -= 1
+    if ours.attrs[:end] != theirs.attrs[:end]:
+        return False
+    return all(attr == DEFAULT._replace(bg=attr.bg) for attr in set(ours.attrs[end:]))
 
 
 def _shape(screen: Screen) -> tuple[int, int, bool]:
