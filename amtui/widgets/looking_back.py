@@ -151,8 +151,14 @@ class LookingBack(Searching):
         """Scroll mode begins: the picture stands still, the cursor is where the program's is."""
         if self.handle is None or self.looking:
             return
-        screen, height = self.handle.screen, self.size.height
         self._light, self._back_to_typing = light, back_to_typing
+        self._stand()
+        self.looking = True
+
+    def _stand(self) -> None:
+        """Stand still where the picture is, the cursor on the program's."""
+        assert self.handle is not None
+        screen, height = self.handle.screen, self.size.height
         self._backlog.hold(screen, height)
         top = self._backlog.top(screen, height)
         cursor = Place(lines.base(screen) + screen.cursor.y, min(screen.cursor.x, screen.columns - 1))
@@ -161,7 +167,6 @@ class LookingBack(Searching):
         self._column = self._place.column
         self._newest = self._used_end()
         self._alternate, self._height = screen.alternate, height
-        self.looking = True
 
     def watch_looking(self, looking: bool) -> None:
         self.set_class(looking, "looking")
@@ -250,10 +255,10 @@ class LookingBack(Searching):
         """A program took the whole screen, or gave it back: rows are numbered otherwise now."""
         self._selection.clear()
         self._backlog.follow()
-        if self.looking:
-            self._back_to_typing = False
-            self.looking = False
-            self.note("the program changed the screen · scroll mode is over")
+        if self.looking:  # and scroll mode goes on: its keys must not become those of the worker unasked
+            self._current = None
+            self._stand()
+            self.note("the program changed the screen")
 
     def _look_on(self) -> None:
         """Before a frame in scroll mode: hits of what came, and the cursor on a row that is held."""

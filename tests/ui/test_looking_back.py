@@ -173,16 +173,17 @@ async def test_history_that_is_trimmed_takes_the_cursor_along() -> None:
         await see(pilot, f"line {lines.first(console.screen)} ")
 
 
-async def test_a_program_that_takes_the_screen_ends_it() -> None:
+async def test_a_program_that_takes_the_screen_is_looked_at_instead() -> None:
     app = LookApp(FakeConsole(numbered(200)))
     async with app.run_test(size=(82, 27)) as pilot:
         await looking(pilot, app, "pageup", "v", "up")
         app.remote.feed(b"\x1b[?1049hfull screen")
         await see(pilot, "full screen")
-        await until(pilot, lambda: not app.view.looking and app.view._selection.empty)
-        app.view.look_back()
+        await until(pilot, lambda: app.view._selection.empty and app.view.looking)
         await pilot.press("slash", *"screen", "enter")
-        await see(pilot, "1 of 1")
+        await see(pilot, "1 of 1", "line 24 of 24")
+        app.remote.feed(b"\x1b[?1049l")
+        await see(pilot, "line 199", "line 201 of 201", "nothing found")
 
 
 async def test_scroll_mode_from_type_mode_goes_back_to_it(start: Start, ctx: FakeContext) -> None:
