@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from amtui.errors import AmtuiError
+from amtui.errors import AmtuiError, NeedsConfirmation
 from amtui.model import MAIN_CONSOLE, Authority, WorkerRow
 from amtui.ops.base import Result
 from amtui.screens.actions import WorkerActions
@@ -183,14 +183,20 @@ class ConsoleSwitch(WorkerActions):
 
     async def _close_console(self, console: str) -> None:
         values = {"name": self.worker_name, "console": console}
-        async for item in self.desk.operations.run(self.desk.ctx, "console close", values):
-            if isinstance(item, Result) and not self._gone:
-                self.desk.say(item.text)
-                if self.console == console:
-                    self.switch_to(MAIN_CONSOLE)
-                if handle := self._kept.pop(console, None):
-                    await handle.release()
+        try:
+            async for item in self.desk.operations.run(self.desk.ctx, "console close", values):
+                if isinstance(item, Result) and not self._gone:
+                    self.desk.say(item.text)
+                    await self._forget_console(console)
+        except NeedsConfirmation:
+            self.desk.say("nothing was closed")
         self._look_again()
+
+    async def _forget_console(self, console: str) -> None:
+        if self.console == console:
+            self.switch_to(MAIN_CONSOLE)
+        if handle := self._kept.pop(console, None):
+            await handle.release()
 
     def action_rename_console(self) -> None:
         from amtui.screens.command import CommandScreen

@@ -67,13 +67,13 @@ def far(tmp_path: Path) -> Iterator[FarHost]:
 
 
 @asynccontextmanager
-async def placed(far: FarHost, folder: Path, level: str) -> AsyncIterator[Place]:
+async def placed(far: FarHost, folder: Path, level: str, script: str = RAW) -> AsyncIterator[Place]:
     """A console on the far host, reached over the link: as ssh can, or (L1) by exec alone."""
     provider = SshProvider(environ={**os.environ, **far.world.environ})
     base = await provider.root("far")
     place = Place(provider, "far", base, f"{base}/workers/0123456789ab", str(folder / "s" / "1"))
     os.makedirs(place.home, exist_ok=True)
-    await server.start(place, MAIN_CONSOLE, ["sh", "-c", RAW], cwd=place.home)
+    await server.start(place, MAIN_CONSOLE, ["sh", "-c", script], cwd=place.home)
     narrow = Place(ExecOnly(provider), "far", base, place.root, place.socket)  # type: ignore[arg-type]
     try:
         yield place if level == "L3" else narrow
@@ -217,11 +217,12 @@ async def test_idle_consoles(
 
 @pytest.mark.prove
 @pytest.mark.timeout(300)
-async def test_back_in_view_within_a_round_trip(far: FarHost, tmp_path: Path) -> None:
+@pytest.mark.parametrize("level", ["L3", "L1"])
+async def test_back_in_view_within_a_round_trip(far: FarHost, tmp_path: Path, level: str) -> None:
     """Over a slow link: from "show it" to the picture that was not sent while it was hidden."""
-    rtt = 0.2
+    rtt = size(0.4, 0.2)
     ratios = []
-    async with placed(far, tmp_path, "sh", "-c", "stty -echo; exec cat") as place, hub(Timing()) as consoles:
+    async with placed(far, tmp_path, level, "stty -echo; exec cat") as place, hub(Timing()) as consoles:
         handle = await consoles.open(place)
         await handle.ready(20)
         far.weather(rtt)
@@ -237,11 +238,12 @@ async def test_back_in_view_within_a_round_trip(far: FarHost, tmp_path: Path) ->
             ratios.append((time.perf_counter() - began) / rtt)
     middle = statistics.median(ratios)
     record(
-        "hidden console back in view", "≤ 1.25 round trips", f"{middle:.2f} (worst {max(ratios):.2f})", middle <= 1.25,
+        f"hidden console back in view, {level}", "≤ 1.25 round trips", f"{middle:.2f} (worst {max(ratios):.2f})",
+        middle <= 1.25,
         conditions=f"{len(ratios)} times, RTT {rtt * 1000:.0f} ms, {far.kind}",
     )  # fmt: skip
-    # Two round trips would be 2 and more; a busy machine may add some to one.
-    assert middle <= (1.25 if proving() else 1.9), ratios
+    # A busy machine may add much to any one of them, but none that needs two round trips comes within two.
+    assert middle <= 1.25 if proving() else min(ratios) < 1.9, ratios
 
 
 LEVELS = pytest.mark.parametrize("level", ["L3", "L1"])

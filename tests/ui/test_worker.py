@@ -268,6 +268,9 @@ async def test_who_types_goes_on_typing_in_the_next_console(start: Start, ctx: F
         await until(pilot, lambda: screen.view.can_type and ctx.opened.count(("shell", Authority.TYPE)) == 2)
         await pilot.press("z")
         await until(pilot, lambda: bytes(ctx.consoles["shell:amconsole-2"].typed) == b"z")
+        await until(
+            pilot, lambda: ("resize", tuple(screen.view.size)) in ctx.consoles["shell:amconsole-2"].calls
+        )
         assert bytes(ctx.consoles["shell"].typed) == b""
 
 
