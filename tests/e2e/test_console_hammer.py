@@ -97,10 +97,11 @@ async def test_two_clients_through_a_bad_link(tmp_path: Path, rate: float, caps:
     )  # fmt: skip
 
 
+ENDS = ("restart", "respawn", "kill", "exit")
 AGENT = r"""
 import os, select, signal, sys, tty
 left = int(sys.argv[1])
-tty.setraw(0)
+tty.setraw(0, 0)
 ending = []
 for name in (signal.SIGHUP, signal.SIGTERM):
     signal.signal(name, lambda *_: ending.append(1))
@@ -119,7 +120,8 @@ while True:
         os._exit(5)
 """
 """Writes what it reads to a file of its own and says who it is. Ends by itself, whatever else waits to be read, after
-so many bytes; told to end, it first reads what is there."""
+so many bytes; told to end, it first reads what is there. What came before it was ready it keeps (no flush): keys for
+its predecessor would be seen."""
 
 
 @dataclass
@@ -215,9 +217,10 @@ async def test_programs_that_end_and_begin(tmp_path: Path, caps: Cap | None) -> 
                     for person in people
                 ]
                 chosen = random.Random(seed)
-                for left in reversed(range(size(3, 6))):
+                for left in reversed(range(size(4, 6))):
                     keys = 99999 if not left or chosen.random() < 0.5 else 4 * chosen.randint(5, 150)
-                    how = await _end_a_life(it, chosen, keys)
+                    how = ENDS[(left + seed) % len(ENDS)]
+                    await _end_a_life(it, chosen, how, keys)
                     ends[how] = ends.get(how, 0) + 1
                 await asyncio.gather(*typists)
                 last = int(_ask(it, "#{pane_pid}"))
@@ -254,15 +257,18 @@ def _ask(it: Rig, facts: str) -> str:
     return it.tmux("display-message", "-p", "-t", f"={MAIN_CONSOLE}:", facts).decode().strip()
 
 
-async def _end_a_life(it: Rig, chosen: random.Random, keys: int) -> str:
-    """Somebody scrolls, then the agent ends and another, which reads so many bytes, begins. Returns how."""
+async def _end_a_life(it: Rig, chosen: random.Random, how: str, keys: int) -> None:
+    """Somebody scrolls, for a while or on, then the agent ends and another, which reads so many bytes, begins."""
     target = f"={MAIN_CONSOLE}:"
     await asyncio.sleep(chosen.random() * 0.8)
     with contextlib.suppress(subprocess.CalledProcessError):
         it.tmux("copy-mode", "-t", target)
-    await asyncio.sleep(chosen.random() * 0.8)
+    if chosen.random() < 0.6:
+        await asyncio.sleep(chosen.random() * 0.3)
+        with contextlib.suppress(subprocess.CalledProcessError):
+            it.tmux("send-keys", "-t", target, "-X", "cancel")
+    await asyncio.sleep(chosen.random() * 0.5)
     next_one = (sys.executable, "-c", AGENT, str(keys))
-    how = chosen.choice(("restart", "respawn", "kill", "exit"))
     if how == "exit":
         with contextlib.suppress(AssertionError):
             await until(lambda: _ask(it, "#{pane_dead}") == "1", "an end of its own", 1.0)
@@ -274,4 +280,3 @@ async def _end_a_life(it: Rig, chosen: random.Random, keys: int) -> str:
         it.tmux("respawn-pane", "-k", "-t", target, "-c", str(it.home), "--", *next_one)
     else:
         await server.restart(it.place, MAIN_CONSOLE, next_one)
-    return how
