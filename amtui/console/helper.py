@@ -197,6 +197,11 @@ def failure(reason: str, console: str, detail: str = "") -> AmtuiError:
         return DiskFull("no space left in the worker's run directory", "free some space on the host")
     if reason == "tmux":
         return MissingTool("tmux is not on the host", "install the package tmux there")
+    if reason == "old":
+        return MissingTool(
+            "the tmux on the host is older than 3.1",
+            "install a newer tmux there, or destroy and make the worker anew",
+        )
     if reason == "exists":
         return Conflict(f"console {console} is running already", op="console")
     if reason == "socket-dir":

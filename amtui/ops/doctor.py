@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -62,10 +63,24 @@ def _tool(name: str, why: str, package: str, level: Literal["note", "bad"], *ver
     return Finding(topic=name, level="ok", text=said or path)
 
 
+def _tmux() -> Finding:
+    from amtui.bootstrap.tools import OLDEST_TMUX, PROVEN_TMUX
+
+    found = _tool("tmux", "local workers need it", "tmux", "bad", "-V")
+    version = re.search(r"(\d+)\.(\d+)", found.text) if found.level == "ok" else None
+    if version is not None and (int(version[1]), int(version[2])) < OLDEST_TMUX:
+        oldest = ".".join(map(str, OLDEST_TMUX))
+        fix = f"install tmux {oldest} or newer; proven with {', '.join(PROVEN_TMUX)}"
+        return msgspec.structs.replace(
+            found, level="bad", text=f"{found.text} is older than {oldest}", fix=fix
+        )
+    return found
+
+
 def _computer(ctx: Context) -> Iterator[Finding]:
     python = ".".join(map(str, sys.version_info[:3]))
     yield Finding(topic="amtui", level="ok", text=f"{__version__} on Python {python}")
-    yield _tool("tmux", "local workers need it", "tmux", "bad", "-V")
+    yield _tmux()
     yield _tool("git", "--repo and `amtui git` need it", "git", "note", "--version")
     yield _tool(
         "npm", "claude and codex install from npm; without it amtui brings Node", "npm", "note", "--version"

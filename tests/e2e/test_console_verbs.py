@@ -348,6 +348,21 @@ def test_a_program_that_cannot_be_run_ends_visibly(plain_worker: Worker) -> None
     assert of(worker.ask("attach", "c1"), StateFrame).status == "127"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("version", "old"), [("2.8", True), ("2.9a", True), ("3.0a", True), ("3.1", False), ("3.10", False)]
+)
+def test_a_tmux_that_is_too_old_is_refused(plain_worker: Worker, version: str, old: bool) -> None:
+    worker, real = plain_worker, shutil.which("tmux")
+    fake = worker.script.parent / "tmux"  # the helper's own directory comes first on its PATH
+    fake.write_text(f'#!/bin/sh\n[ "$1" = -V ] && {{ echo "tmux {version}"; exit; }}\nexec {real} "$@"\n')
+    fake.chmod(0o755)
+    started = worker.ask("start", 80, 24, 2000, worker.home, "sleep", "600")
+    assert (started == [FailureFrame("old")]) is old
+    fake.unlink()  # for what ends the test
+    if old:
+        assert worker.ask("list", run=worker.run.parent) == [TextFrame(b"")]
+
+
 def test_armour_carries_the_same_reply(plain_worker: Worker) -> None:
     worker = plain_worker
     worker.start("sh", "-c", "printf '\\377\\200'; exec sleep 600")

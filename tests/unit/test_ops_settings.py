@@ -198,3 +198,19 @@ def test_a_tool_that_is_missing_names_its_package(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", "/nowhere")
     missing = doctor._tool("tmux", "local workers need it", "tmux", "bad", "-V")
     assert (missing.level, missing.fix) == ("bad", "install the package tmux")
+
+
+@pytest.mark.parametrize(
+    ("said", "level"), [("tmux 3.0a", "bad"), ("tmux 2.9", "bad"), ("tmux 3.1c", "ok"), ("tmux 3.10", "ok")]
+)
+def test_a_tmux_that_is_too_old_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, level: str
+) -> None:
+    fake = tmp_path / "tmux"
+    fake.write_text(f"#!/bin/sh\necho '{said}'\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    found = doctor._tmux()
+    assert found.level == level
+    assert ("older than 3.1" in found.text) is (level == "bad")
+    assert ("3.3a" in found.fix) is (level == "bad")
