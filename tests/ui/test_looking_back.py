@@ -24,7 +24,7 @@ from amtui.emulator import lines
 from amtui.screens import outside
 from amtui.screens.links import OpenLink
 from amtui.screens.worker import WorkerScreen
-from amtui.widgets import console_mouse
+from amtui.widgets import console_mouse, searching
 from amtui.widgets.console_view import ConsoleView
 from amtui.widgets.look_line import LookPane
 from amtui.widgets.looking_back import _CURRENT, _HIT, _SELECTED
@@ -200,8 +200,9 @@ async def test_scroll_mode_from_type_mode_goes_back_to_it(start: Start, ctx: Fak
         await see(pilot, "line 101 of 101", "q Leave", "F1 Help")
         assert screen.has_class("zoomed")
         assert "D Destroy" not in text(pilot)
-        await pilot.press("D", "s")
-        assert isinstance(app.screen, WorkerScreen), "the worker's keys rest"
+        live = [each.binding.action for each in screen.active_bindings.values() if each.enabled]
+        assert not {"destroy", "sleep", "restart", "logs", "back", "next_needing(1)"} & set(live)
+        assert {"type", "zoom", "look_leave"} <= set(live)
         await pilot.press("q", "l", "s")  # in one burst: none of them may act on the worker
         await until(pilot, lambda: screen.view.typing and bytes(ctx.consoles["shell"].typed) == b"ls")
         assert screen.has_class("zoomed")
@@ -289,6 +290,21 @@ async def test_searching_as_one_types_with_a_count_and_marks() -> None:
         await see(pilot, "1 of 11", "line 15 ")
         assert app.at == (15, 0)
         assert "went on at the oldest row" in app.notes
+
+
+async def test_the_nearest_hit_is_gone_to_however_slowly_they_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Reading goes from the newest row up; the first hits known are not the ones below the oldest row."""
+    monkeypatch.setattr(searching, "SLICE", 0.0)
+    app = LookApp(FakeConsole(numbered(600)))
+    async with app.run_test(size=(82, 27)) as pilot:
+        await looking(pilot, app, "home", "down", "slash", "l")
+        await see(pilot, "2 of 600")
+        assert app.at == (1, 0)
+        await pilot.press("enter", "question_mark", "l", "enter")
+        await see(pilot, "1 of 600")
+        assert app.at == (0, 0)
 
 
 async def test_a_search_that_is_dropped_leaves_no_trace() -> None:
