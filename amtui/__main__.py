@@ -57,8 +57,10 @@ def start(launch: Launch) -> int:
 async def full_screen(launch: Launch) -> int:
     """Open the estate, show the application until the person leaves, close the estate. Agents keep running."""
     import asyncio
+    import gc
     import signal
 
+    gc.disable()  # what is made from here to the first picture stays; then the application's own collector takes over
     os.environ.setdefault("ESCDELAY", ESCAPE_MILLISECONDS)  # read when Textual is imported
     from amtui.app import AmtuiApp
     from amtui.ops.context import Context

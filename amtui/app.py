@@ -85,6 +85,7 @@ class AmtuiApp(Desk, inherit_bindings=False):
         self._worker = worker
         self._console = console
         self._collector = Collector() if tune_gc else None
+        self._begun = False
         ctx.ask = self.ask
 
     def get_driver_class(self) -> type[Driver]:
@@ -98,11 +99,8 @@ class AmtuiApp(Desk, inherit_bindings=False):
         from amtui.screens.fleet import FleetScreen
 
         self.push_screen(FleetScreen())
-        self.run_worker(self._start(), exit_on_error=False)
         if self._worker:
             self.open_worker(self._worker, typing=True, zoomed=True, console=self._console)
-        if self._collector is not None:
-            self.call_after_refresh(self._collector.start)
 
     def on_unmount(self) -> None:
         if self._collector is not None:
@@ -116,6 +114,12 @@ class AmtuiApp(Desk, inherit_bindings=False):
             self.say, f"no theme {wanted!r}: ui.theme is one of {', '.join(t.name for t in THEMES)}", "bad"
         )
         return THEMES[0].name
+
+    def _begin(self) -> None:
+        """The first picture, what the store knows, is on show: now to what takes longer."""
+        if self._collector is not None:
+            self._collector.start()
+        self.run_worker(self._start(), exit_on_error=False)
 
     async def _start(self) -> None:
         try:
@@ -145,6 +149,10 @@ class AmtuiApp(Desk, inherit_bindings=False):
         if self._collector is not None:
             self._collector.busy()
         super()._display(screen, renderable)
+        shown = renderable is not None and not self._batch_count and len(self.screen_stack) > 1
+        if shown and not self._begun:
+            self._begun = True
+            self.call_later(self._begin)
 
     # ---- errors nobody expected
 

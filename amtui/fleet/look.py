@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from amtui import agentstate
 from amtui.errors import AmtuiError, ProtocolError
 from amtui.model import MAIN_CONSOLE, UNKNOWN_STATE, AgentState, AgentStatus, Worker
 from amtui.providers.base import Place, Purpose
@@ -50,6 +49,10 @@ async def look(
             found[worker.id] = settle(previous.get(worker.id, UNKNOWN_STATE), none, now)
         else:
             awake.append(worker)
+    if not awake:
+        return found
+    from amtui import agentstate  # not before somebody is asked: the list is on show by then
+
     for first in range(0, len(awake), AT_ONCE):
         some = awake[first : first + AT_ONCE]
         try:
@@ -69,6 +72,8 @@ async def evidence(workers: Sequence[Worker], places: Sequence[Place]) -> list[E
     None where a worker's part of the answer makes no sense: it is hostile data, and must not hide its neighbours.
     Raises what exec raises, and `ProtocolError` when the parts cannot be told apart.
     """
+    from amtui import agentstate
+
     argv = ["/bin/sh", "-c", _BATCH, "sh", places[0].bin, agentstate.PROBE]
     for worker, place in zip(workers, places, strict=True):
         argv += agentstate.probe_argv(place.root, place.socket, MAIN_CONSOLE, worker.runtime)[4:]
@@ -89,6 +94,8 @@ def _parts(data: bytes, count: int) -> list[bytes]:
 
 
 def _parsed(runtime: str, part: bytes) -> Evidence | None:
+    from amtui import agentstate
+
     try:
         return agentstate.parse_probe(runtime, part)
     except ProtocolError:
@@ -105,6 +112,8 @@ async def one(estate: Estate, worker: Worker) -> Evidence:
 
 async def beside(estate: Estate, worker: Worker, console: str) -> AgentState:
     """What goes on in a console beside the agent's, judged as a shell. Raises what exec raises, `ProtocolError`."""
+    from amtui import agentstate
+
     place = await estate.place(worker)
     argv = agentstate.probe_argv(place.root, place.socket, console, "shell")
     words = ["/bin/sh", "-c", 'PATH="$PATH:$1"; export PATH; shift; exec "$@"', "sh", place.bin, *argv]

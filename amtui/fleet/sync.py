@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
-from amtui import agentstate
 from amtui.errors import AmtuiError, ExecTimeout, StoreError
 from amtui.fleet.look import look, one
 from amtui.model import AgentState, AgentStatus, Host, HostState, Worker, WorkerRow
@@ -165,6 +164,8 @@ class Fleet:
 
     async def explain(self, worker: Worker) -> tuple[AgentState, list[tuple[str, str, str]]]:
         """The state, and every rule tried: (rule, source, result). Raises what the host answers."""
+        from amtui import agentstate
+
         try:
             seen = await one(self._estate, worker)
         except ExecTimeout as error:
