@@ -247,7 +247,7 @@ async def test_what_is_painted_is_what_tmux_shows(
         tally = foresight.predictor.tally
     record(
         f"predicted echo live, {kind} {level}", "every row is tmux's after confirmation",
-        f"{tally.right} cells right, {tally.wrong} wrong for at most {tally.longest * 1000:.0f} ms", True,
+        f"{tally.right} cells came true, {tally.wrong} taken back after at most {tally.longest * 1000:.0f} ms", True,
         conditions=f"{len(presses)} keys at {RTT * 1000:.0f} ms, {app.foreseen} changed the screen at once",
     )  # fmt: skip
     assert app.foreseen > len(presses) / 8, "hardly anything was foreseen: nothing was proved"
