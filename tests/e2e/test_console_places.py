@@ -112,3 +112,20 @@ def test_the_shared_request_tells_what_printed_and_which_server_is_gone(tmp_path
     new, lines = told(waiting)
     assert new != mark
     assert lines == {b"3 " + bytes(one / "log.7"), b"1 " + bytes(two / "log.8"), b"gone 99999999"}
+
+
+async def test_an_idle_stream_stays(tmp_path: Path) -> None:
+    """Our pulse comes as often as the beat of the host, and kept it from ever being due: "silent" each 35 s."""
+    async with rig(tmp_path) as it:
+        await it.start("sh", "-c", "printf ready; exec cat")
+        provider = FaultyProvider(it.place.provider, 0.0)
+        async with hub(replace(QUICK, beat=1)) as consoles:
+            handle = await consoles.open(it.with_provider(provider))
+            await handle.ready(15)
+            await until(lambda: provider.counts["streams"] and "ready" in text(handle), "its stream")
+            since = handle.status.since
+            heard = handle._session.heard
+            await asyncio.sleep(2 * 1 + 5.0 + 1.5)  # as long as a silent one would be borne, and some more
+            assert provider.counts["streams"] == 1
+            assert handle._session.heard > heard, "it says that it is there"
+            assert (handle.status.link, handle.status.since) == (Link.LIVE, since)
