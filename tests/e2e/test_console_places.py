@@ -15,10 +15,11 @@ from console_rig import QUICK, Rig, hub, rig, text, until
 from faults import FaultyProvider
 from hosts import processes
 
-from amtui.console import roster
+from amtui.console import helper, roster
 from amtui.console.lines import RESERVED
 from amtui.console.status import Link
 from amtui.console.stir import _script
+from amtui.model import MAIN_CONSOLE
 
 
 def shared(it: Rig) -> bool:
@@ -114,18 +115,29 @@ def test_the_shared_request_tells_what_printed_and_which_server_is_gone(tmp_path
     assert lines == {b"3 " + bytes(one / "log.7"), b"1 " + bytes(two / "log.8"), b"gone 99999999"}
 
 
-async def test_an_idle_stream_stays(tmp_path: Path) -> None:
-    """Our pulse comes as often as the beat of the host, and kept it from ever being due: "silent" each 35 s."""
+async def test_a_pulse_is_answered(tmp_path: Path) -> None:
+    """It comes as often as the beat of the host and kept that from ever being due: "silent" each 35 s, and all anew."""
     async with rig(tmp_path) as it:
         await it.start("sh", "-c", "printf ready; exec cat")
-        provider = FaultyProvider(it.place.provider, 0.0)
-        async with hub(replace(QUICK, beat=1)) as consoles:
-            handle = await consoles.open(it.with_provider(provider))
+        async with hub() as consoles:
+            handle = await consoles.open(it.place)
             await handle.ready(15)
-            await until(lambda: provider.counts["streams"] and "ready" in text(handle), "its stream")
-            since = handle.status.since
-            heard = handle._session.heard
-            await asyncio.sleep(2 * 1 + 5.0 + 1.5)  # as long as a silent one would be borne, and some more
-            assert provider.counts["streams"] == 1
-            assert handle._session.heard > heard, "it says that it is there"
-            assert (handle.status.link, handle.status.since) == (Link.LIVE, since)
+            await until(lambda: "ready" in text(handle), "its picture")
+        at = handle._session.position
+        assert at is not None
+        words = (str(at.generation), str(at.offset), "60", "120", "0")
+        argv = helper.request_argv(it.place, MAIN_CONSOLE, "stream", *words)
+        asked = await asyncio.create_subprocess_exec(*argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert asked.stdin is not None
+        assert asked.stdout is not None
+        try:
+            said = []
+            for _ in range(4):
+                asked.stdin.write(b"\n")
+                async with asyncio.timeout(20):
+                    said.append(await asked.stdout.readline())
+            assert said[:3] == [b"\n"] * 3
+            assert said[3].startswith(b"K "), "now and then tmux is asked how it is"
+        finally:
+            asked.kill()
+            await asked.wait()
