@@ -1,5 +1,5 @@
-"""Makes `tests/perf/typed/`: real programs typed into by the people of `typed_sessions.py`, every key and every piece of
-output with its time.
+"""Makes `tests/perf/typed/`: real programs typed into by the people of `typed_sessions.py`, every key and every piece
+of output with its time.
 
     .venv/bin/python tests/perf/record_typed.py [KIND …]
 

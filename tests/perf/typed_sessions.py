@@ -64,19 +64,7 @@ class Person:
 
     def words(self, text: str) -> Iterator[Press]:
         """`text`, with slips that are taken back sooner or later."""
-        behind = ""
         for char in text:
-            if behind:
-                behind += char
-                yield self.key(char.encode())
-                if len(behind) > self.chance.randint(1, 3):
-                    yield self.key(BACK, self.think(0.15, 0.5))
-                    for _ in range(len(behind) - 1):
-                        yield self.key(BACK, self.chance.uniform(0.06, 0.14))
-                    for again in behind[1:] if behind[0] == "\0" else behind[:]:
-                        yield self.key(again.encode())
-                    behind = ""
-                continue
             if char.isalpha() and self.chance.random() < self.slips:
                 yield self.key(self.chance.choice("aeinorstx").encode())
                 if self.chance.random() < 0.6:
@@ -211,7 +199,8 @@ class Person:
 
 
 KINDS: Final[dict[str, Callable[[Person], Iterator[Press]]]] = {
-    "shell": Person.shell, "password": Person.password, "vim": Person.vim, "claude": Person.agent, "codex": Person.agent,
+    "shell": Person.shell, "password": Person.password, "vim": Person.vim,
+    "claude": Person.agent, "codex": Person.agent,
 }  # fmt: skip
 COUNTS: Final = {"shell": 7, "password": 4, "vim": 6, "claude": 4, "codex": 4}
 """Sessions of each kind."""
