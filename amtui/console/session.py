@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 from amtui.console import helper
 from amtui.console.feed import BACKLOG, CHUNK_WAIT, Feed
 from amtui.console.input import Outbox
-from amtui.console.ledger import Ledger
+from amtui.console.keyed import Keyed
 from amtui.console.lookback import Lookback
 from amtui.console.protocol import (
     AckFrame,
@@ -23,25 +23,22 @@ from amtui.console.protocol import (
     Frame,
     HistoryFrame,
     Position,
-    Program,
     SnapshotFrame,
     StateFrame,
     merge,
     newer,
 )
 from amtui.console.scrollback import Fetched, read
-from amtui.console.status import ConsoleStatus, Link, Timing
+from amtui.console.status import Link, Timing
 from amtui.emulator import Screen, Stream
 from amtui.emulator.snapshot import BadSnapshot
 from amtui.errors import AmtuiError, NotFound, ProtocolError
 from amtui.providers.base import Place
 
-_KEPT: Final = 4096
-"""Most bytes of keys of unlucky streams that a status carries, the newest."""
-_ENDING: Final = 5.0
-"""Most seconds that a restart takes to end the old program."""
 _DOUBT: Final = 10.0
 """For so many seconds after a reply that broke the protocol the picture is taken anew each second."""
+_HEALS: Final = 3
+"""Pictures in a row that may be taken for their colours alone: where tmux captures less than we know, none is the last."""
 _AMID: Final = 0.05
 """Output within so many seconds of a snapshot means that it was taken amid output."""
 
@@ -50,7 +47,7 @@ Answer: TypeAlias = Callable[[str, Sequence[str], bytes | None, float], Awaitabl
 """Takes a request's verb, words, stdin and timeout in seconds."""
 
 
-class Session:
+class Session(Keyed):
     """State of one followed console. All methods run on the hub's loop."""
 
     def __init__(
@@ -63,86 +60,38 @@ class Session:
         history: int,
         owner: str,
     ) -> None:
+        super().__init__(clock, timing)
         self.place = place
         self.console = console
-        self.clock = clock
-        self.timing = timing
         self.screen = Screen(columns=80, lines=24, history=history)
         self.stream = Stream(self.screen)
         self.lookback = Lookback(self.screen, self._fetch, lambda: self.position)
-        self.ledger = Ledger(timing.reading)
         self.owner = owner
         """Name under which this process sizes consoles."""
         self.instead: Answer | None = None
         """Answers requests where the helper cannot."""
         self.position: Position | None = None
-        self.program: Program | None = None
-        self.shown: tuple[str, int] | None = None
-        """The program whose picture stands: its server and process. Keys are for what the typist sees."""
         self.state: StateFrame | None = None
-        self.status = ConsoleStatus(since=clock())
         self.heard = clock()
         self.skipping = False
         """Frames of the present generation are dropped until a newer snapshot comes."""
         self.feed = Feed()
-        self.typed = asyncio.Event()
-        """Set when the outbox has something that is due or will be."""
-        self.changed = asyncio.Event()
-        self._listeners: dict[object, Callable[[], None]] = {}
-        """By subscription, not by callable: two handles of one view subscribe the same method, and one may go."""
         self.wanted: tuple[int, int] | None = None
         """Size the typing view last asked for."""
-        self.claim = asyncio.Event()
-        """Set by typing: the last typist sizes the console."""
         self.claimed = float("-inf")
         self.unsure = asyncio.Event()
         """Set when the picture was taken amid output: tmux does not tell the pen, so a colour may be wrong."""
         self.fed = clock()
         self._loaded = float("-inf")
         self._healing = False
+        self._heals = 0
+        """Pictures in a row that were only taken for their colours."""
         self._adopted = clock()
         """When the present generation was."""
         self._doubted = float("-inf")
-        self._judged = float("-inf")
-        self._ending = float("-inf")
-        """Until when nothing is typed to a program that is being ended."""
         self._poison: AmtuiError | None = None
         self._fresh = asyncio.Event()
         """Set once a snapshot was loaded."""
-
-    # ---- listeners and status
-
-    def listen(self, call: Callable[[], None]) -> Callable[[], None]:
-        """Call `call` on the loop whenever screen or status changed; returns what ends that."""
-        subscription = object()
-        self._listeners[subscription] = call
-        return lambda: self._listeners.pop(subscription, None) and None
-
-    def tell(self) -> None:
-        """Screen or status changed."""
-        self.changed.set()
-        for call in tuple(self._listeners.values()):
-            call()
-
-    def set_link(self, link: Link, detail: str = "") -> None:
-        """Change the link state; `since` moves only when the state does."""
-        if (link, detail) == (self.status.link, self.status.detail):
-            return
-        since = self.status.since if link is self.status.link else self.clock()
-        self.status = replace(self.status, link=link, detail=detail, since=since)
-        self.tell()
-
-    def note(self, **changes: object) -> None:
-        """Change other fields of the status."""
-        new = replace(self.status, **changes)  # type: ignore[arg-type]
-        if new != self.status:
-            self.status = new
-            self.tell()
-
-    def _count_unacked(self) -> None:
-        """Keep the number that views show beside the screen. No view is woken for it: their frame is the echo's."""
-        self.status = replace(self.status, unacked=self.ledger.waiting)
-        self.changed.set()
 
     async def ready(self, timeout: float) -> None:
         """Wait for the first picture. Raises TimeoutError, or `NotFound` when there is no such console."""
@@ -218,17 +167,7 @@ class Session:
         """True when the picture is not of this program."""
         self.state = state
         self.lookback.limit = state.history_limit
-        old, self.program = self.program, state.program
-        if old is not None and state.program != old:
-            why = "new-server" if old[0] != state.server else "dead" if state.dead else "restarted"
-            already = self.outbox.program is None and self.outbox.aim == state.program[:2] != old[:2]
-            if not already:  # keys typed since its picture came are for this program
-                self.ledger.part(why)
-                self._report()
-            self._ending = float("-inf")
-            if old[:2] == state.program[:2] and not state.dead:  # the epoch rises before the program is ended
-                self._ending = self.clock() + _ENDING
-            self.typed.set()
+        self._became(state)
         mine = state.owner == self.owner
         self.note(
             size_owner="me" if mine and state.owner else state.owner,
@@ -239,72 +178,6 @@ class Session:
         elif self.status.link is not Link.LIVE:
             self.set_link(Link.LIVE)
         return not (state.dead or self.feed.pictured or self._seen)
-
-    @property
-    def _seen(self) -> bool:
-        """Whether the picture is of the program that runs, as far as either is known."""
-        return self.shown is None or self.program is None or self.shown == self.program[:2]
-
-    # ---- keys out
-
-    @property
-    def outbox(self) -> Outbox:
-        """Keys for the program that runs."""
-        return self.ledger.outbox
-
-    def type(self, data: bytes, *, control: bool) -> None:
-        """Put keys on their way; returns at once."""
-        if self._aimed(data):
-            self.outbox.type(data, self.clock(), control=control)
-            self._typed()
-
-    def paste(self, data: bytes) -> None:
-        """Put a paste on its way; returns at once."""
-        if self._aimed(data):
-            self.outbox.paste(data, self.clock())
-            self._typed()
-
-    def _aimed(self, data: bytes) -> bool:
-        """Have a stream of keys for the program that the picture shows. False when it is over: keys are handed back."""
-        over = self.status.link is Link.ENDED or (self.status.link is Link.DEAD and self._seen)
-        if over or self.clock() < self._ending:
-            self.ledger.hand_back(data, "dead" if over else "restarted")
-            self._report()
-            return False
-        program = self.outbox.program
-        whose = self.outbox.aim or (program and program[:2])
-        if whose is not None and self.shown is not None and whose != self.shown:
-            self.ledger.part("restarted")
-            self._report()
-        self.outbox.aim = self.shown
-        return True
-
-    def _typed(self) -> None:
-        self.typed.set()
-        self.claim.set()
-        self._count_unacked()
-
-    def _acknowledge(self, asked: Outbox | None, ack: int | None) -> None:
-        """The worker's tmux has accepted input of that stream up to `ack`."""
-        if asked is not None and asked.acknowledge(ack, self.clock()):
-            if self.clock() - self._judged > self.timing.told and asked is self.outbox:
-                self.note(refused=b"", unread=b"", refusal="")
-            self._count_unacked()
-
-    def settle(self, asked: Outbox, reason: str, *, known: bool) -> None:
-        """The program of that stream has ended; with `known`, how far the stream got is."""
-        self.ledger.settle(asked, reason, known=known)
-        self._report()
-        self.typed.set()
-
-    def _report(self) -> None:
-        """Show what is lost, and what may be: it will not be typed again."""
-        self._count_unacked()
-        for verdict in self.ledger.verdicts():
-            self._judged = self.clock()
-            refused = (self.status.refused + verdict.refused)[-_KEPT:]
-            unread = (self.status.unread + verdict.unread)[-_KEPT:]
-            self.note(refused=refused, unread=unread, refusal=verdict.reason)
 
     # ---- the one task that feeds
 
@@ -342,7 +215,8 @@ class Session:
         except BadSnapshot as error:
             self._poison = ProtocolError(f"the console helper sent {error}", op="console")
             return
-        self._loaded = float("-inf") if self._healing else self.clock()
+        self._heals = self._heals + 1 if self._healing else 0
+        self._loaded = self.clock() if self._heals < _HEALS else float("-inf")
         self.shown = (loaded.server, loaded.pid)
         if not self._seen:
             self.unsure.set()
@@ -398,22 +272,16 @@ class Session:
                 self.position = None  # whatever it was, the reply to attach is what holds now
             if self.apply(frame, outbox, anew=True) and not self.skipping:
                 await self.resync()
-        if outbox is self.outbox and (outbox.aim is None or outbox.aim == (self.program or ())[:2]):
-            outbox.program = self.program
+        self._bind(outbox)
 
     async def register(self) -> None:
         """Tell the worker's tmux our client id, and learn which program it will be bound to."""
         outbox = self.outbox
         frames = await self.ask("hello", outbox.client)
         again = [self.apply(frame, outbox, anew=True) for frame in frames]
-        if outbox is self.outbox:
-            if self.program is None or not any(isinstance(frame, StateFrame) for frame in frames):
-                raise ProtocolError("the console helper did not say which program runs", op="console")
-            if outbox.aim in (None, self.program[:2]):
-                outbox.program = self.program
-            else:
-                self.ledger.part("restarted")
-                self._report()
+        if not any(isinstance(frame, StateFrame) for frame in frames):
+            raise ProtocolError("the console helper did not say which program runs", op="console")
+        self._bind(outbox)
         if any(again):
             await self.resync()
 
@@ -442,17 +310,9 @@ class Session:
                     self.changed.clear()
                     await self.changed.wait()
 
-    async def drain(self, timeout: float) -> None:
-        """Wait until everything typed was accepted or refused. Raises TimeoutError."""
-        async with asyncio.timeout(timeout):
-            while not self.ledger.idle:
-                self.changed.clear()
-                await self.changed.wait()
-
     def end(self, detail: str) -> None:
         """There is no such console any more."""
-        for outbox in (*self.ledger.leaving, self.outbox):
-            self.settle(outbox, "new-server", known=False)
+        self._over()
         self.set_link(Link.ENDED, detail)
 
     async def heal(self) -> None:
