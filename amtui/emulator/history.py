@@ -26,6 +26,8 @@ class History:
         self.base = 0
         """Absolute number of line 0 of tmux's own history: what it keeps are the lines `base` to `next`, and
         line `n` here is its line `n - base`. Moves when the history is cleared."""
+        self.settled = 0
+        """Lines from this number on come back when the screen grows: the ones before were cleared away."""
         self._parse = parse
         self._rows: deque[Row | str] = deque(maxlen=self.limit)
         """A line of plain text without attributes stays a string until someone looks at it."""
@@ -68,6 +70,34 @@ class History:
         """Several lines scrolled off, oldest first; a string is ASCII without attributes, not wrapped."""
         self._rows.extend(rows)
         self.next += len(rows)
+
+    @property
+    def scrolled(self) -> int:
+        """How many of the newest lines come back when the screen grows."""
+        return self.next - max(self.settled, self.base)
+
+    @scrolled.setter
+    def scrolled(self, count: int) -> None:
+        self.settled = self.next - max(0, min(count, self.next - self.base))
+
+    def pull(self, count: int) -> list[Row]:
+        """Take back up to `count` of the newest lines, oldest first; fewer where they are not known."""
+        count = min(count, len(self._rows), self.scrolled)
+        rows = [self._row_at(at) for at in range(len(self._rows) - count, len(self._rows))]
+        for _ in rows:
+            self._rows.pop()
+        self.next -= len(rows)
+        self._packed = min(self._packed, self.next)
+        return rows
+
+    def replace(self, rows: Sequence[Row]) -> None:
+        """Other rows for all lines kept, as they were wrapped anew. They get numbers never used."""
+        unknown = self.first - self.base
+        self._rows.clear()
+        self.base = self.next
+        self.next += unknown
+        self._packed = self.next
+        self.extend(rows)
 
     def unwrap_last(self) -> None:
         """The first line of the screen was cleared: the newest line here no longer runs on into it."""

@@ -141,7 +141,7 @@ def parse_rows(lines: Sequence[bytes], columns: int) -> list[Row]:
     from amtui.emulator.screen import Screen
     from amtui.emulator.stream import Stream
 
-    screen = Screen(columns, 2, 0)
+    screen = Screen(columns + 1, 2, 0)  # one more, as a wide character at the edge may have lost its half
     stream = Stream(screen)
     screen.charsets = [False, True]  # line drawing is captured as SO … SI
     out = []
@@ -151,6 +151,7 @@ def parse_rows(lines: Sequence[bytes], columns: int) -> list[Row]:
         screen.cursor.x = screen.cursor.y = 0
         stream.feed(_CAPTURED_SGR.sub(_overline, line.replace(b"\n", b"")))
         row.wrapped = False
+        del row.chars[columns:], row.attrs[columns:]
         out.append(row)
     return out
 
@@ -192,7 +193,7 @@ def _sections(rest: bytes, height: int) -> tuple[bytes, list[bytes], list[bytes]
     pending, mark, body = (b"\n" + rest).partition(b"\n" + ROWS_MARK + b"\n")
     if not mark:
         raise BadSnapshot("no rows in the snapshot")
-    lines = body.split(b"\n")
+    lines = body.removesuffix(b"\n").split(b"\n")
     saved = lines[height + 1 :] if len(lines) > height and lines[height] == SAVED_MARK else None
     return unescape(pending.strip(b"\n")), lines[:height], saved
 
@@ -201,20 +202,32 @@ def _restore(
     screen: Screen, stream: Stream, state: SnapshotState, rows: list[bytes], saved: list[bytes] | None
 ) -> None:
     changed = screen.changed
+    main, main_size = screen.main, screen.main_size
     screen._set_up(state.width, state.height, screen.history)
     screen.changed = changed
     stream.attach(screen)
-    screen.rows = _filled(screen, rows)
+    screen.rows = _filled(screen, rows, screen.columns, screen.lines)
     if state.alternate:
-        screen.main = _filled(screen, saved or [])
+        screen.main_size = (state.width, len(saved) if saved else state.height)
+        screen.main = _filled(screen, saved or [], *screen.main_size)
+        if main is not None and _same(main, screen.main, state.width):
+            screen.main, screen.main_size = main, main_size
     screen.cursor.x = min(state.cursor_x, state.width)
     screen.cursor.y = min(state.cursor_y, state.height - 1)
     screen.set_title(state.title)
 
 
-def _filled(screen: Screen, lines: list[bytes]) -> list[Row]:
-    rows = parse_rows(lines[: screen.lines], screen.columns)
-    return rows + [screen._blank() for _ in range(screen.lines - len(rows))]
+def _same(kept: list[Row], captured: list[Row], columns: int) -> bool:
+    """Whether a capture is of the rows that we have kept: it is cut at the present width, and tells no wraps."""
+    return len(kept) == len(captured) and all(
+        ours.chars[:columns] == theirs.chars[: len(ours.chars)]
+        for ours, theirs in zip(kept, captured, strict=True)
+    )
+
+
+def _filled(screen: Screen, lines: list[bytes], columns: int, height: int) -> list[Row]:
+    rows = parse_rows(lines[:height], columns)
+    return rows + parse_rows([b""] * (height - len(rows)), columns)
 
 
 def _restore_modes(screen: Screen, values: dict[str, str]) -> None:

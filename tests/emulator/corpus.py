@@ -201,13 +201,17 @@ def check(recording: Recording, frames: Iterator[Frame] | list[Frame]) -> Iterat
         stream.feed(recording.data[done : frame.at])
         done = frame.at
         if frame.size is not None:
-            attach(screen, stream, frame, Untold(screen))
+            attach(screen, stream, frame, Untold(screen), keep_history=True)
         yield frame, differences(frame, screen)
 
 
-def attach(screen: Screen, stream: Stream, frame: Frame, untold: Untold) -> None:
-    """Load what tmux can tell of a frame, and add what it cannot."""
-    load_snapshot(screen, stream, frame.snapshot.encode("utf-8", "surrogateescape"))
+def attach(
+    screen: Screen, stream: Stream, frame: Frame, untold: Untold, *, keep_history: bool = False
+) -> None:
+    """Load what tmux can tell of a frame, and add what it cannot. `keep_history`: nothing was missed."""
+    load_snapshot(
+        screen, stream, frame.snapshot.encode("utf-8", "surrogateescape"), keep_history=keep_history
+    )
     untold.tell(screen)
 
 
@@ -221,7 +225,7 @@ class Untold:
         self.charsets, self.shift, self.saved = list(screen.charsets), screen.shift, copy(screen.saved)
         self.icon_name, self.joining = screen.icon_name, screen.joining
         self.modes = {name: getattr(screen.modes, name) for name in self.MODES}
-        self.size = (screen.columns, screen.lines)
+        self.size, self.main_size = (screen.columns, screen.lines), screen.main_size
         self.rows = [_tail(row) for row in screen.rows]
         self.main = [_tail(row) for row in screen.main or []]
 
@@ -237,6 +241,7 @@ class Untold:
             for row, (wrapped, at, attrs) in zip(screen.rows, self.rows, strict=True):
                 row.wrapped = wrapped
                 row.attrs[at:] = attrs
+        if screen.main_size == self.main_size:
             for row, (wrapped, at, attrs) in zip(screen.main or [], self.main, strict=False):
                 row.wrapped = wrapped
                 row.attrs[at:] = attrs

@@ -190,3 +190,30 @@ def test_attaching_figures() -> None:
         f"{len(counts)} recordings, every pair of frames",
     )
     assert not wrong
+
+
+LEAVING = [
+    (before, after, text)
+    for before, after in (
+        ((20, 6), (12, 6)),
+        ((20, 6), (20, 4)),
+        ((20, 6), (30, 9)),
+        ((12, 4), (20, 6)),
+        ((30, 9), (9, 3)),
+    )
+    for text in (
+        b"one\r\ntwo",
+        b"a line that is wrapped once or twice\r\n" * 2 + b"$ ",
+        "漢字かな交じり文が続く行\r\n".encode() * 3,
+    )
+]
+
+
+@pytest.mark.parametrize(("before", "after", "text"), LEAVING)
+def test_the_main_screen_is_wrapped_anew_when_it_comes_back_at_another_size(
+    stage: Callable[[], Pane], before: tuple[int, int], after: tuple[int, int], text: bytes
+) -> None:
+    data = text + b"\x1b[?1049h\x1b[Hbox\x1b[2;2H" + b"\x1b[?1049lX"
+    left = len(data) - len(b"\x1b[?1049lX")
+    recording = Recording("leaving", *before, data, ((left, after),))
+    assert compared(recording, watch(stage(), recording))[1] == []
