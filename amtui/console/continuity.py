@@ -53,12 +53,15 @@ class Before:
 
 
 def _same_colours(ours: Row, theirs: Row) -> bool:
-    """Whether two rows of the same text look alike. tmux before 3.4 does not capture cells at the end of a line that
-    have only a background, so ours may have such cells there."""
+    """Whether two rows of the same text look alike. tmux before 3.4 captures neither links nor cells at the
+    end of a line that have only a background, so ours may have them."""
     end = len(theirs.attrs)
     while end and theirs.chars[end - 1] == " " and theirs.attrs[end - 1] == DEFAULT:
         end -= 1
-    if ours.attrs[:end] != theirs.attrs[:end]:
+    if any(
+        a != b and a._replace(link=None) != b
+        for a, b in zip(ours.attrs[:end], theirs.attrs[:end], strict=True)
+    ):
         return False
     return all(attr == DEFAULT._replace(bg=attr.bg) for attr in set(ours.attrs[end:]))
 

@@ -100,7 +100,7 @@ async def read_up(it: Rig, handle: ConsoleHandle, seed: int) -> None:
 
 
 def _within(row: list[Glyph], columns: int) -> list[Glyph]:
-    """What of a captured row lies in the pane: tmux keeps what was written before the pane became narrower."""
+    """What of a row lies in the pane, whole: tmux keeps what was written before the pane became narrower."""
     seen: list[Glyph] = []
     for glyph in row:
         columns -= width(glyph[0])
@@ -119,7 +119,7 @@ class Shown:
 
     @classmethod
     def of(cls, screen: Screen) -> Shown:
-        rows = [glyphs_of(screen.row(y)) for y in range(screen.lines)]
+        rows = [_within(glyphs_of(screen.row(y)), screen.columns) for y in range(screen.lines)]
         return cls(rows, (screen.columns, screen.lines), (screen.cursor.x, screen.cursor.y))
 
     @classmethod
@@ -210,7 +210,7 @@ async def test_snapshots_amid_adversarial_output(tmp_path: Path, caps: Cap | Non
     record(
         f"snapshots amid output, {name}",
         "0 text or cursor mismatches",
-        told,
+        missed,
         not wrong,
         conditions=conditions,
     )
