@@ -38,7 +38,7 @@ from amtui.providers.base import Place
 _DOUBT: Final = 10.0
 """For so many seconds after a reply that broke the protocol the picture is taken anew each second."""
 _HEALS: Final = 3
-"""Pictures in a row that may be taken for their colours alone: where tmux captures less than we know, none is the last."""
+"""Pictures in a row that may be taken for their colours alone, as tmux may capture less than we know."""
 _AMID: Final = 0.05
 """Output within so many seconds of a snapshot means that it was taken amid output."""
 
