@@ -157,6 +157,39 @@ async def same(it: Rig, handle: TypingHandle) -> None:
     )
 
 
+class OneLie(FaultyProvider):
+    """Once told to, answers one poll with output that was never printed, well formed, and the next with garbage."""
+
+    def __init__(self, inner: Provider) -> None:
+        super().__init__(inner, 0.0, caps=EXEC_ONLY)
+        self.lies: list[bytes] = []
+
+    async def exec(self, host_id: str, command: Command, *, purpose: Purpose = Purpose.USER) -> ExecResult:
+        done = await super().exec(host_id, command, purpose=purpose)
+        if not self.lies or "poll" not in command.argv:
+            return done
+        at = command.argv.index("poll") + 4  # RUN SOCKET CONSOLE GENERATION OFFSET
+        lie = self.lies.pop(0)
+        return replace(
+            done, stdout=lie % tuple(int(word) for word in command.argv[at : at + lie.count(b"%d")])
+        )
+
+
+async def test_after_a_broken_reply_nothing_that_was_said_before_it_counts(tmp_path: Path) -> None:
+    """A lie that keeps to the rules moves the reader past the truth; the next is found out, and all is read anew."""
+    async with rig(tmp_path) as it:
+        await it.start("sh", "-c", "printf 'the truth'; exec sleep 600")
+        liar = OneLie(it.place.provider)
+        async with hub(replace(QUICK, poll=1)) as consoles:
+            handle = await consoles.open(it.with_provider(liar))
+            await until(lambda: "the truth" in text(handle), "the picture")
+            liar.lies = [b"D %d %d - 16\n, and never this", b"D 1 x\n"]
+            await until(lambda: "never this" in text(handle), "the lie")
+            await until(lambda: not liar.lies, "the broken reply")
+            await until(lambda: cells(handle.screen) == cells(it.oracle()), "the truth again")
+            assert handle.status.link is not Link.ENDED
+
+
 @pytest.mark.prove
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("caps", [None, EXEC_ONLY], ids=["L3", "L1"])
