@@ -74,21 +74,20 @@ class Utf8:
             if plain:
                 run = plain.group()
                 if self._held:
-                    out.append(DROPPED)
+                    if not self._quiet:
+                        out.append(DROPPED)
                     self._quiet += run
                     if in_string or len(self._quiet) > _QUIET_LENGTH or not _QUIET.fullmatch(self._quiet):
-                        self._held = b""
+                        self._held = self._quiet = b""
                 out.append(run.decode("ascii"))
                 in_string = _within(run, in_string)
                 at = plain.end()
                 continue
             if in_string and self._quiet:
-                self._held = b""
-            piece = self._held
+                self._held = self._quiet = b""
+            piece, rest = self._held, _PIECE.match(data, at)
             if piece:
                 rest = _REST.match(data, at, at + _length(piece[0]) - len(piece))
-            else:
-                rest = _PIECE.match(data, at)
             assert rest is not None
             piece += rest.group()
             at = rest.end()

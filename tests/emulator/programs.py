@@ -133,6 +133,10 @@ FILES: Final = (
         keys("Enter Tab Home Down F3"), pause(0.3), keys("F10 F1"), pause(0.3), keys("F10 C-o"), pause(0.3),
         keys("C-o"), resize(60, 18), keys("F10 Enter"),
     ), 90, 28, ("mc",)),
+    Program("calcurse", "calcurse -D .cal -n; calcurse -D .cal", (
+        pause(0.6), keys("Enter"), words("a"), words("12:00"), keys("Enter Enter"), words("meet 漢"), keys("Enter Tab"),
+        resize(64, 20), words("?"), keys("q"), resize(100, 30), words("q"), words("y"),
+    ), 80, 24, ("calcurse",)),
     Program("ncdu", "ncdu files", (wait("Total"), keys("Down*2 Enter"), words("i"), words("?"), words("q"), words("q")),
             80, 24, ("ncdu",)),
     Program("tig", "cd project && tig", (

@@ -34,6 +34,11 @@ def test_it_is_pytes_class_with_pytes_names() -> None:
     assert screen.buffer[0][1] == Char("é", fg="brightgreen")
     assert screen.buffer[0][2].fg == "010203"
     assert screen.buffer[0][3].blink
+    assert not any((screen.buffer[0][2].blink, screen.buffer[0][3].overline, screen.buffer[0][2].underscore))
+    overlined, _ = fed(b"\x1b[53mx\x1b[55;6my\x1b[25mz")
+    assert [overlined.buffer[0][x].overline for x in range(3)] == [True, False, False]
+    assert [overlined.buffer[0][x].blink for x in range(3)] == [False, True, False]
+    assert Screen().buffer[0][0].attr is not DEFAULT  # nothing was drawn there
     assert screen.buffer[5][19] == Char(" ")
     assert screen.display[0] == "xézy" + " " * 16
     assert (screen.cursor.x, screen.cursor.y, screen.cursor.hidden) == (4, 0, False)
@@ -171,6 +176,26 @@ def test_plain_lines_at_once_are_the_same_as_one_by_one(size: int) -> None:
         row.text if row.wrapped else row.text.rstrip() + "\n" for row in [*whole.history, *whole.rows]
     )
     assert text.rstrip("\n").encode() == data.replace(b"\r\n", b"\n")
+
+
+@pytest.mark.parametrize("clear", [b"\x1bc", b"\x1b[H\x1b[J", b"\x1b[2J\x1b[H", b"\x1b[?3h"])
+def test_history_is_not_drawn_to_again(clear: bytes) -> None:
+    """Lines above the last one used are history after a clear, blank ones too, and stay what they were."""
+    screen, stream = fed(b"\n\nlast" + clear)
+    stream.feed(b"new\r\nnew\r\nnew")
+    assert [row.text.strip() for row in screen.history] == ["", "", "last"]
+    assert [line.strip() for line in screen.display[:3]] == ["new"] * 3
+
+
+def test_cleared_lines_are_one_row_until_they_are_drawn_to() -> None:
+    screen, stream = fed(b"\x1b[2J")
+    assert len({id(row) for row in screen.rows}) == 1
+    stream.feed(b"\x1b[2;2Hx\x1b[4;1H\x1b[1P\x1b[5;1H\x1b[@\x1b[6;1H\x1b[X")
+    assert [line.strip() for line in screen.display] == ["", "x", "", "", "", ""]
+    screen.buffer[0][0] = Char("q")
+    assert [line.strip() for line in screen.display] == ["q", "x", "", "", "", ""]
+    stream.feed(b"\x1b#8\x1b[2;2Hx")
+    assert screen.display == ["E" * 20, "Ex" + "E" * 18, *["E" * 20] * 4]
 
 
 @pytest.mark.parametrize(

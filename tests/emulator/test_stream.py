@@ -8,6 +8,7 @@ import time
 import unicodedata
 
 import pytest
+import wilder
 from oracle import flags_of, glyphs_of
 from probes import PROBES
 from sequences import output
@@ -36,6 +37,7 @@ def harmful(text: str) -> list[str]:
 SPLIT = [data for _, data in PROBES] + [
     b"".join(output(("split", seed), 150, 20, 6, wide=True)) for seed in range(20)
 ]
+SPLIT += [b"".join(wilder.output(kind, seed, 60)[1]) for kind in wilder.KINDS for seed in range(8)]
 
 
 @pytest.mark.parametrize("seed", range(3))
