@@ -272,6 +272,8 @@ class Session(Keyed):
                 self.position = None  # whatever it was, the reply to attach is what holds now
             if self.apply(frame, outbox, anew=True) and not self.skipping:
                 await self.resync()
+        if self.position is None:
+            raise ProtocolError("the console helper sent no picture", op="console")
         self._bind(outbox)
 
     async def register(self) -> None:
