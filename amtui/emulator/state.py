@@ -87,6 +87,8 @@ class State:
         self.rows: list[Row] = self._blanks(self.lines, None)
         self.main: list[Row] | None = None
         """The main screen's rows while the alternate screen shows."""
+        self.main_size = (self.columns, self.lines)
+        """Columns and lines that it had then, and has until the program leaves the alternate screen."""
         self.main_cursor: tuple[int, int] | None = None
         self.main_attr: Attr = DEFAULT
 
@@ -212,6 +214,7 @@ class State:
             if last:
                 # all are replaced, used or not: what is in the history must not be drawn to again
                 self.history.extend(self.rows[:last])
+                self.history.settled = self.history.next
                 self.rows[:last] = self._blanks(last, self.cursor.attr.bg)
                 if last == self.lines:
                     return
