@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from amtui.emulator.cells import DEFAULT, Row
+from amtui.emulator.cells import DEFAULT, Row, erased
 from amtui.emulator.screen import Screen
 
 LINES: Final = re.compile("(?:[ -~]*\r\n){2,}")
@@ -51,7 +51,12 @@ def take_stairs(screen: Screen, text: str) -> int:
         end = x + len(line)
         if end > columns or not line:
             break
-        made.append(Row.plain(" " * x + line, attr, columns, False, x))
+        row = Row.plain(" " * x + line, attr, columns, False, x)
+        if attr.bg is not None:  # a new line has the background all over
+            blank = erased(attr.bg)
+            row._spans = (x, blank, end, attr, columns, blank)
+            row.version, row.erasures = 2, 1
+        made.append(row)
         taken += len(line) + 1
         x = end
     if made:
@@ -71,7 +76,7 @@ def _append(screen: Screen, away: list[str], made: list[Row]) -> None:
     if away:
         rows.clear()
     rows += made
-    rows.append(screen.shared_blank)
+    rows.append(screen.shared(screen.cursor.attr.bg))
     gone = len(rows) - height
     if screen.main is None:
         history.extend(rows[:gone])

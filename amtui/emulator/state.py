@@ -120,7 +120,7 @@ class State:
         """A new row of blanks."""
         return Row(self._blank_chars[:], self._blank_attrs[:])
 
-    def _shared(self, background: Colour) -> Row:
+    def shared(self, background: Colour) -> Row:
         """The blank row of this background that stands in all lines which are cleared and not drawn to since."""
         if background is None:
             return self.shared_blank
@@ -132,7 +132,7 @@ class State:
         return row
 
     def _blanks(self, count: int, background: Colour) -> list[Row]:
-        return [self._shared(background)] * count
+        return [self.shared(background)] * count
 
     def _own(self, y: int) -> Row:
         """The row of line `y` to change."""
@@ -195,7 +195,7 @@ class State:
             return
         rows = self.rows
         self.history.push(rows.pop(self.top))
-        rows.insert(self.bottom, self.shared_blank if background is None else self._shared(background))
+        rows.insert(self.bottom, self.shared_blank if background is None else self.shared(background))
 
     def _scroll_down(self, count: int, background: Colour) -> None:
         top, bottom, rows = self.top, self.bottom, self.rows

@@ -196,12 +196,7 @@ class Stream(pyte.ByteStream):
                     if block:
                         take_lines(screen, block.group())
                         return at, block.end(), last
-            elif (
-                kind == 3
-                and cursor.y == screen.bottom > screen.top + 1
-                and screen.plain
-                and cursor.attr.bg is None
-            ):
+            elif kind == 3 and cursor.y == screen.bottom > screen.top + 1 and screen.plain:
                 at = token.end()
                 block = STAIRS.match(data, at)
                 taken = take_stairs(screen, block.group()) if block else 0
