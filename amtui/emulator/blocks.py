@@ -1,8 +1,8 @@
 """Many plain lines at once: what a build log or a flood mostly is. Rows are made from them whole.
 
-Only at the bottom of a scroll region of three lines or more, where every line feed scrolls, while text is stored as it is, and
-without a background colour, which new lines would have. What is matched is taken, or little is matched: else the
-same characters would be looked at again for every line.
+Only at the bottom of a scroll region of three lines or more, where every line feed scrolls, while text is stored
+as it is. What is matched is taken, or little is matched: else the same characters would be looked at again for
+every line.
 """
 
 from __future__ import annotations
