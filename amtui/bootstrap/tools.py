@@ -10,7 +10,7 @@ from amtui.runtimes.base import Step
 
 OLDEST_TMUX: Final = (3, 1)
 """First tmux that the console helper works with."""
-PROVEN_TMUX: Final = ("3.1c", "3.3a", "3.5a", "3.7c", "3.8")
+PROVEN_TMUX: Final = ("3.1c", "3.3a", "3.5a", "3.7c")
 """Versions that the console's tests were run against."""
 
 _CHECK = r"""
