@@ -17,7 +17,9 @@ from msgspec import Struct
 from amtui.emulator import Screen, Stream
 from amtui.errors import UsageError
 from amtui.model import SCHEMA
+from amtui.ops import benchmark_frames
 from amtui.ops.base import Action, Arg, Progress, Result, Yield
+from amtui.ops.benchmark_frames import CASES, Painted
 from amtui.ops.benchmark_streams import PLAIN_LOG, Sample, generated, recorded
 from amtui.ops.context import Context
 from amtui.ops.table import render
@@ -31,9 +33,10 @@ SHORTEST: Final = 0.02
 class Emulator(Struct, frozen=True, kw_only=True):
     """Parameters of `benchmark emulator`."""
 
-    only: Annotated[str, Arg("only streams with this in their name")] = ""
+    only: Annotated[str, Arg("only streams and frames with this in their name")] = ""
     size: Annotated[int, Arg("kilobytes of each generated stream")] = 256
     rounds: Annotated[int, Arg("how often both are measured, in turns; the best counts")] = 3
+    frames: Annotated[int, Arg("frames painted for each figure of rendering; the median counts")] = 40
 
 
 class Measured(Struct, frozen=True, kw_only=True):
@@ -111,13 +114,13 @@ class Summary(Struct, frozen=True, kw_only=True):
 
 def summary(measured: list[Measured]) -> Summary:
     """The figures of a run."""
-    lowest = min(measured, key=lambda each: each.ratio)
+    lowest = min(measured, key=lambda each: each.ratio, default=None)
     return Summary(
         geomean_realistic=geomean(each.ratio for each in measured if each.realistic),
         geomean_all=geomean(each.ratio for each in measured),
         plain_logs=next((each.ratio for each in measured if each.name == PLAIN_LOG), 0.0),
-        lowest=lowest.ratio,
-        lowest_stream=lowest.name,
+        lowest=lowest.ratio if lowest is not None else 0.0,
+        lowest_stream=lowest.name if lowest is not None else "",
     )
 
 
@@ -141,23 +144,34 @@ async def emulator(ctx: Context, params: Emulator) -> AsyncIterator[Yield]:
         for sample in (*generated(max(1, params.size) * 1000), *recorded())
         if params.only in sample.name
     ]
-    if not samples:
-        raise UsageError(f"no stream has {params.only!r} in its name", "without --only all are measured")
-    measured = []
-    for done, sample in enumerate(samples):
-        yield Progress(sample.name, done / len(samples))
+    cases = [case for case in CASES if params.only in case.name]
+    count = len(samples) + len(cases)
+    if not count:
+        raise UsageError(f"nothing has {params.only!r} in its name", "without --only all is measured")
+    measured: list[Measured] = []
+    painted: list[Painted] = []
+    for sample in samples:
+        yield Progress(sample.name, len(measured) / count)
         measured.append(measure(sample, params.rounds))
         await asyncio.sleep(0)
+    if cases:
+        yield Progress("what painting costs", len(measured) / count)
+        async for each in benchmark_frames.painted(cases, params.frames):
+            painted.append(each)
+            yield Progress(f"{each.name} {each.amtui:.2f} ms", (len(measured) + len(painted)) / count)
     totals = summary(measured)
     conditions = {
-        "python": platform.python_version(), "pyte": version("pyte"), "chunk": CHUNK, "rounds": params.rounds,
-        "measure": "CPU time, best of the rounds, both in turns in one process",
+        "python": platform.python_version(), "pyte": version("pyte"), "textual": version("textual"), "chunk": CHUNK,
+        "rounds": params.rounds, "frames": params.frames,
+        "measure": "CPU time; streams: best of the rounds, both in turns in one process; render: median of the "
+        "frames, in milliseconds, beside a plain widget painted whole",
     }  # fmt: skip
     data = {
         "schema": SCHEMA, "conditions": conditions, "streams": msgspec.to_builtins(measured),
-        **msgspec.to_builtins(totals),
+        "render": msgspec.to_builtins(painted), **msgspec.to_builtins(totals),
     }  # fmt: skip
-    yield Result(data, _text(measured, totals))
+    parts = [_text(measured, totals)] * bool(measured) + [benchmark_frames.table(painted)] * bool(painted)
+    yield Result(data, "\n\n".join(parts))
 
 
 EMULATOR = Action(Emulator, emulator)

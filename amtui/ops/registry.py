@@ -322,7 +322,7 @@ OPS: tuple[Op, ...] = (
     Op(
         "benchmark emulator",
         "Benchmark the emulator",
-        "Measure the terminal emulator beside stock pyte, on generated and recorded output.",
+        "Measure the terminal emulator beside stock pyte, and what painting consoles costs.",
         Effect.READ,
         "amtui.ops.benchmark:EMULATOR",
         _SHELL_ONLY,

@@ -81,6 +81,7 @@ def test_the_command_prints_what_it_measured() -> None:
     )
     assert document["schema"] == 1
     assert [stream["name"] for stream in document["streams"]] == ["ls_color"]
+    assert document["render"] == []
     (stream,) = document["streams"]
     assert stream["ratio"] == pytest.approx(stream["amtui"] / stream["pyte"])
     assert document["lowest"] == pytest.approx(stream["ratio"])
@@ -89,4 +90,4 @@ def test_the_command_prints_what_it_measured() -> None:
     assert "geomean of the realistic streams" in text
     bad = subprocess.run([*call, "--only", "no such"], capture_output=True, timeout=60, text=True)
     assert bad.returncode == 2
-    assert "no stream" in bad.stderr
+    assert "nothing has 'no such' in its name" in bad.stderr

@@ -1,78 +1,29 @@
-"""What painting a console costs: the real widget in a real application, down to the bytes for the terminal.
+"""What painting a console costs, as `amtui.widgets.render_benchmark` measures it.
 
-A frame is the view's look at what changed, the compositor's work and the escape sequences; what a terminal does
-with them is not ours. Feeding the emulator is measured elsewhere. CI compares with a plain widget of the same
-size that is painted whole; `make prove` also looks at milliseconds.
+CI compares with a plain widget of the same size that is painted whole; `make prove` also looks at milliseconds.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-import statistics
+import json
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from figures import proving, record, size
-from rich.segment import Segment
-from rich.style import Style
-from textual._compositor import CompositorUpdate
-from textual.app import App, ComposeResult
-from textual.containers import Grid
-from textual.strip import Strip
-from textual.widget import Widget
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "ui"))
-
-from ui_fake import NOW, FakeConsole, FakeHandle
 
 from amtui.console.feed import SLICE
+from amtui.errors import AmtuiError
+from amtui.ops import benchmark_frames
+from amtui.ops.benchmark_frames import CASES as OFFERED
+from amtui.ops.benchmark_frames import Program, code, dense, one_line
 from amtui.widgets.collector import Collector
-from amtui.widgets.console_view import ConsoleView
+from amtui.widgets.render_benchmark import Bench, Stage, frames, typical
 
 SLACK = 1.5
-Paint = Callable[[int, int, int], bytes]
-"""(frame, columns, lines) → what the program writes for that frame."""
-
-_WORDS = "def return self queue limit item import class value None for in if raise while".split()
-
-
-def one_line(frame: int, columns: int, lines: int) -> bytes:
-    return (
-        f"\x1b[{frame % (lines - 2) + 2};3H\x1b[3{frame % 8}mline {frame:06d} of the output\x1b[0m".encode()
-    )
-
-
-def code(frame: int, columns: int, lines: int) -> bytes:
-    """An editor that scrolled: every line is another one, in five to ten colours."""
-    chance = random.Random(frame)
-    out = ["\x1b[H"]
-    for y in range(lines):
-        out.append(f"\x1b[{y + 1};1H\x1b[38;5;242m{frame + y:5d} \x1b[m{' ' * chance.choice([0, 4, 8])}")
-        for _ in range(chance.randint(2, 6)):
-            out.append(f"\x1b[38;5;{chance.choice([75, 114, 180, 204, 141])}m{chance.choice(_WORDS)}\x1b[m ")
-        out.append("\x1b[K")
-    return "".join(out).encode()
-
-
-def dense(frame: int, columns: int, lines: int) -> bytes:
-    """Runs of a few cells, each in two of thousands of true colours."""
-    chance = random.Random(frame)
-    out = []
-    for y in range(lines):
-        x = 0
-        out.append(f"\x1b[{y + 1};1H")
-        while x < columns:
-            run = min(columns - x, chance.randint(2, 14))
-            colours = ";".join(str(chance.choice((30, 80, 120, 200, 255))) for _ in range(3))
-            under = ";".join(str(chance.choice((30, 80, 120, 200, 255))) for _ in range(3))
-            out.append(f"\x1b[0;38;2;{colours};48;2;{under}m{'lorem ipsum dolor sit amet'[x % 9 :][:run]}")
-            x += run
-    return "".join(out).encode()
 
 
 def every_cell(frame: int, columns: int, lines: int) -> bytes:
@@ -89,59 +40,6 @@ def spinner(frame: int, columns: int, lines: int) -> bytes:
     return f"\x1b[{lines - 4};1H\x1b[38;5;173m{'⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏'[frame % 10]}\x1b[39m Working ({frame // 30}s)".encode()
 
 
-class Plain(Widget):
-    """The least that a widget of that size can cost: one segment a line, all of it painted anew."""
-
-    DEFAULT_CSS = "Plain { width: 1fr; height: 1fr; }"
-    frame = 0
-
-    def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        text = f"{self.frame + y:6d} plain text ".ljust(width, ".")
-        return Strip([Segment(text, Style(color="#e4e4e4", bgcolor="#121212"))], width)
-
-
-class Bench(App[None]):
-    """Consoles in a grid, or the plain widget; paints in full although there is no terminal."""
-
-    CSS = "Grid { grid-size: 2; } ConsoleView, ConsoleView:focus { border: none; }"
-    ENABLE_COMMAND_PALETTE = False
-
-    def __init__(self, consoles: list[FakeConsole]) -> None:
-        super().__init__()
-        self.consoles = consoles
-        self.views = [ConsoleView(link_clock=lambda: NOW) for _ in consoles]
-        self.plain = Plain()
-        self.bytes = 0
-
-    def compose(self) -> ComposeResult:
-        if len(self.views) > 1:
-            with Grid():
-                yield from self.views
-        else:
-            yield from self.views or [self.plain]
-
-    def on_mount(self) -> None:
-        for view, console in zip(self.views, self.consoles, strict=True):
-            view.show(FakeHandle(console), "box")
-
-    def _display(self, screen: Any, renderable: Any) -> None:
-        """What textual does with a terminal, up to writing to it."""
-        if isinstance(renderable, CompositorUpdate):
-            self.bytes += len(renderable.render_segments(self.console))
-
-    def frame(self) -> float:
-        """Paint what changed now; CPU seconds."""
-        began = time.process_time()
-        for view in self.views:
-            view._flush()
-        widgets: set[Widget] = set(self.views or [self.plain])
-        self.screen._compositor.update_widgets(widgets)
-        update = self.screen._compositor.render_update(screen_stack=self._background_screens)
-        self._display(self.screen, update)
-        return time.process_time() - began
-
-
 @pytest.fixture
 def calm() -> Iterator[Collector]:
     """The collector as the application sets it."""
@@ -149,46 +47,6 @@ def calm() -> Iterator[Collector]:
     collector.start()
     yield collector
     collector.stop()
-
-
-async def frames(
-    paint: Paint | None, columns: int, lines: int, panes: int, count: int, collector: Collector | None = None
-) -> list[float]:
-    """CPU seconds of each of `count` frames, all panes drawing at once; without `paint` of the plain widget.
-
-    A pass that `collector` finds due after a frame counts as time of that frame.
-    """
-    across, down = (2, panes // 2) if panes > 1 else (1, 1)
-    consoles = [FakeConsole(b"", columns, lines) for _ in range(panes if paint else 0)]
-    app = Bench(consoles)
-    spent: list[float] = []
-    async with app.run_test(size=(columns * across, lines * down)) as pilot:
-        await pilot.pause()
-        for view in app.views:
-            assert (view.size.width, view.size.height) == (columns, lines)
-        for number in range(count + 5):
-            if paint is None:
-                app.plain.frame = number
-                app.plain.refresh()
-            for pane, console in enumerate(consoles):
-                console.listeners.clear()
-                console.feed((paint or one_line)(number * 3 + pane, columns, lines))
-            before = app.bytes
-            took = app.frame()
-            if collector is not None:
-                collector.busy()
-                began = time.process_time()
-                collector.look()
-                took += time.process_time() - began
-            assert app.bytes > before, "nothing was painted"
-            if number >= 5:
-                spent.append(took)
-    return spent
-
-
-def best(spent: list[float]) -> float:
-    """Milliseconds of an undisturbed frame: the median, since other work on the machine only adds."""
-    return statistics.median(spent) * 1000
 
 
 CASES = [
@@ -215,11 +73,11 @@ SPINNERS = 0.4
     ids=[f"{c[0]} {c[2]}x{c[3]}x{c[4]}" for c in CASES],
 )
 async def test_cost_of_a_frame(
-    name: str, paint: Paint, columns: int, lines: int, panes: int, budget: float | None
+    name: str, paint: Program, columns: int, lines: int, panes: int, budget: float | None
 ) -> None:
     count = size(12, 150)
-    plain = best(await frames(None, columns, lines, 1, count)) * panes
-    ours = best(await frames(paint, columns, lines, panes, count))
+    plain = typical(await frames(None, columns, lines, 1, count)) * panes
+    ours = typical(await frames(paint, columns, lines, panes, count))
     allowed = RATIOS[name] * SLACK
     where = f"{columns}×{lines}" + (f", {panes} panes" if panes > 1 else "")
     record(
@@ -232,6 +90,46 @@ async def test_cost_of_a_frame(
     assert ours <= plain * allowed, f"{ours:.2f} ms, plain {plain:.2f} ms"
 
 
+CALL = [sys.executable, "-m", "amtui", "benchmark", "emulator", "--frames", "3"]
+
+
+def test_the_command_measures_painting() -> None:
+    """The same code, in a process of its own: a table for people, the figures for programs."""
+    call = [*CALL, "--only", "render_dense"]
+    document = json.loads(
+        subprocess.run([*call, "--json"], capture_output=True, check=True, timeout=60).stdout
+    )
+    shapes = [(each["columns"], each["lines"], each["panes"]) for each in document["render"]]
+    assert shapes == [(80, 24, 1), (200, 50, 1), (100, 25, 4)]
+    assert {(each["title"], each["frames"]) for each in document["render"]} == {("dense truecolor", 3)}
+    for each in document["render"]:
+        assert each["amtui"] > 0
+        assert each["ratio"] == pytest.approx(each["amtui"] / each["plain"])
+    assert (document["streams"], document["lowest"], document["lowest_stream"]) == ([], 0, "")
+    call[-1] = "render_one_line_80x24"
+    text = subprocess.run(call, capture_output=True, check=True, timeout=60, text=True).stdout
+    table = text.splitlines()
+    assert table[0].split() == ["frame", "size", "plain", "widget", "ms", "amtui", "ms", "ratio"]
+    assert table[1].startswith("one line  80×24")
+    assert "geomean" not in text, "no stream was measured"
+
+
+def test_the_command_offers_every_program_at_every_size() -> None:
+    shapes = {(case.title, case.columns, case.lines, case.panes) for case in OFFERED}
+    assert shapes == {
+        (title, columns, lines, panes)
+        for title in ("one line", "code redraw", "dense truecolor")
+        for columns, lines, panes in ((80, 24, 1), (200, 50, 1), (100, 25, 4))
+    }
+    assert len({case.name for case in OFFERED}) == len(OFFERED)
+
+
+async def test_a_painter_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark_frames, "PAINTER", "amtui.widgets.no_such_module")
+    with pytest.raises(AmtuiError, match=r"No module named amtui\.widgets\.no_such_module"):
+        [each async for each in benchmark_frames.painted(OFFERED[:1], 1)]
+
+
 @pytest.mark.prove
 @pytest.mark.timeout(300)
 async def test_worst_frames(calm: Collector) -> None:
@@ -242,7 +140,7 @@ async def test_worst_frames(calm: Collector) -> None:
 
     count = size(30, 1000)
     spent = sorted(await frames(mixed, 200, 50, 1, count, calm))
-    plain = best(await frames(None, 200, 50, 1, 12))
+    plain = typical(await frames(None, 200, 50, 1, 12))
     p99, worst = spent[int(len(spent) * 0.99)] * 1000, spent[-1] * 1000
     record(
         "render: p99 frame at 200×50", "≤ 16 ms", f"{p99:.1f} ms, worst {worst:.1f} ms", p99 <= 16,
@@ -251,28 +149,9 @@ async def test_worst_frames(calm: Collector) -> None:
     assert p99 <= (16 if proving() else plain * RATIOS["dense truecolor"] * SLACK * 1.5)
 
 
-class Plains(App[None]):
-    """The plain widget, four times."""
-
-    CSS = "Grid { grid-size: 2; }"
-    ENABLE_COMMAND_PALETTE = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.plains = [Plain() for _ in range(4)]
-
-    def compose(self) -> ComposeResult:
-        with Grid():
-            yield from self.plains
-
-    def _display(self, screen: Any, renderable: Any) -> None:
-        if isinstance(renderable, CompositorUpdate):
-            renderable.render_segments(self.console)
-
-
 async def plain_share(seconds: float, fps: float) -> float:
     """Share of one core that four plain widgets take, painted whole as often."""
-    app = Plains()
+    app = Bench([], 4)
     async with app.run_test(size=(200, 50)) as pilot:
         await pilot.pause()
         loop = asyncio.get_running_loop()
@@ -288,7 +167,7 @@ async def plain_share(seconds: float, fps: float) -> float:
 
 async def share(panes: int, seconds: float, fps: float) -> float:
     """Share of one core that an application takes with spinners in all panes; no frames when `fps` is 0."""
-    consoles = [FakeConsole(b"text\r\n" * 20, 100, 25) for _ in range(panes)]
+    consoles = [Stage(100, 25, b"text\r\n" * 20) for _ in range(panes)]
     app = Bench(consoles)
     async with app.run_test(size=(200, 50)) as pilot:
         await pilot.pause()
@@ -334,7 +213,7 @@ async def rates(flooded: bool, seconds: float) -> list[float]:
 
     The flood is fed as a console session feeds: slice after slice, with one turn of the loop in between.
     """
-    consoles = [FakeConsole(b"text\r\n" * 20, 66, 25) for _ in range(6)]
+    consoles = [Stage(66, 25, b"text\r\n" * 20) for _ in range(6)]
     app = Bench(consoles)
 
     async def flood() -> None:
