@@ -48,7 +48,9 @@ async def test_another_viewer_leaves_a_waiting_request_its_wake_up(tmp_path: Pat
 async def test_a_key_channel_that_is_killed_leaves_nothing(tmp_path: Path, how: signal.Signals) -> None:
     async with rig(tmp_path) as it:
         await it.start("sh", "-c", "printf ready; exec cat")
-        rest = "1" if how is signal.SIGKILL else "60"  # only who cannot say good-bye is found out by its silence
+        rest = (
+            "1" if how is signal.SIGKILL else "60"
+        )  # only who cannot say good-bye is found out by its silence
         argv = helper.request_argv(it.place, MAIN_CONSOLE, "control", rest)
         channel = await asyncio.to_thread(
             subprocess.Popen, argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
