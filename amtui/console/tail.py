@@ -126,7 +126,9 @@ class Tail:
             await self._while(lambda: self._seen, follow_briskly(session, self._room, self._stir))
             return Level.L1
         ways = {Level.L3: follow_duplex, Level.L2: follow_stream, Level.L1: follow_polls}
-        await self._while(lambda: self._seen and not self._outranked, self._for_now(ways[level](session)))
+        await self._while(
+            lambda: self._seen and not self._outranked, self._for_now(lambda: ways[level](session))
+        )
         return level
 
     async def _without_help(self) -> None:
@@ -137,17 +139,17 @@ class Tail:
         try:
             await session.attach()
             self._note(Level.L0)
-            await self._while(lambda: self._seen, self._for_now(follow_looks(session, bare.stirred)))
+            await self._while(lambda: self._seen, self._for_now(lambda: follow_looks(session, bare.stirred)))
         finally:
             session.instead = None
 
-    async def _for_now(self, work: Awaitable[None]) -> None:
+    async def _for_now(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do `work` until a better level should be tried."""
         better = self._ladder.better(self.session.clock())
         with suppress(TimeoutError):
             async with asyncio.timeout(better):
                 try:
-                    await work
+                    await work()
                 except TimeoutError:
                     raise Unreachable("no answer in time", op="console") from None
 
