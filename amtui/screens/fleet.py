@@ -85,11 +85,17 @@ class FleetScreen(WorkerActions):
         self.preview = ConsoleView(live=False, link_clock=desk.link_clock, id="preview")
         self.preview.can_focus = False
         self.why = FactsPane(id="why")
-        return (self.table, self.empty, self.filter, Horizontal(self.preview, self.why, id="lower"))
+        self.lower = Horizontal(self.preview, self.why, id="lower")
+        return (self.table, self.empty, self.filter, self.lower)
 
     def on_mount(self) -> None:
         self.why.border_title = "why"
         self.empty.tell(self.desk.ssh_hosts(), self.desk.first_run_notes())
+
+    def on_unmount(self) -> None:
+        # This screen goes with the application, and a console on show with the hub: only none must be opened now.
+        if self._preview_task is not None:
+            self._preview_task.cancel()
 
     def action_copy_text(self) -> None:
         # ctrl+c copies what is selected; who has selected nothing wants to leave.
@@ -134,7 +140,7 @@ class FleetScreen(WorkerActions):
 
     def _preview_key(self) -> str:
         row = self.selected()
-        if row is None or not self.query_one("#lower").display or not self.in_sight:
+        if row is None or not self.lower.display or not self.in_sight:
             return ""
         shown = states.look(row)
         ready = shown.group != "starting" and not row.worker.asleep and row.host.state is HostState.READY
@@ -180,7 +186,7 @@ class FleetScreen(WorkerActions):
         self.call_after_refresh(self._plan_preview)
 
     def action_preview(self) -> None:
-        self.query_one("#lower").toggle_class("off")
+        self.lower.toggle_class("off")
         self.call_after_refresh(self._plan_preview)
 
     # ---- keys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from amtui.errors import NeedsConfirmation, Refused, Unreachable
 from amtui.model import AgentStatus, Authority, HostState
 from amtui.ops.base import Progress, Result
 from amtui.ops.context import Question
+from amtui.screens.fleet import FleetScreen
 from amtui.screens.worker import WorkerScreen
 from amtui.widgets import states
 from amtui.widgets.columns import FLEET, share
@@ -91,6 +93,31 @@ async def test_p_hides_the_preview_and_lets_its_console_go(start: Start, ctx: Fa
         await pilot.press("p")
         await until(pilot, lambda: "Do you want" not in text(pilot))
         await until(pilot, lambda: ctx.consoles["docs-bot"].open_handles == 0)
+
+
+@pytest.mark.parametrize("when", ["rests", "opens"])
+async def test_a_screen_that_closes_leaves_no_preview_behind(
+    start: Start, ctx: FakeContext, when: str
+) -> None:
+    """The cursor still rests on a worker, or its console is being opened."""
+    ctx.gate = asyncio.Event()
+    async with start() as pilot:
+        fleet = pilot.app.screen
+        assert isinstance(fleet, FleetScreen)
+        if when == "opens":
+            await until(pilot, lambda: ctx.waiting)
+        ctx.waiting = 0
+        table_of(pilot).select("auth-refactor")
+        await until(pilot, lambda: fleet._previewed.startswith("auth-refactor"))
+        if when == "opens":
+            await until(pilot, lambda: ctx.waiting)
+        opening = fleet._preview_task
+    assert opening is not None
+    ctx.gate.set()
+    await asyncio.wait({opening}, timeout=5)
+    assert opening.cancelled() or opening.exception() is None
+    assert [name for name, console in ctx.consoles.items() if console.open_handles] == []
+    assert ctx.opened == []
 
 
 async def test_the_cursor_stays_on_its_worker_when_rows_move(start: Start, ctx: FakeContext) -> None:

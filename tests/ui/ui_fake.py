@@ -216,6 +216,8 @@ class FakeContext:
     fail_open: AmtuiError | None = None
     gate: asyncio.Event | None = None
     """Holds the opening of consoles until it is set."""
+    waiting: int = 0
+    """How often it held one."""
     lists: dict[str, FakeConsoles] = field(default_factory=dict)
     """What a worker's host tells of its consoles; without it, nothing."""
     questions: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -231,6 +233,7 @@ class FakeContext:
         if self.fail_open is not None:
             raise self.fail_open
         if self.gate is not None:
+            self.waiting += not self.gate.is_set()
             await self.gate.wait()
         if name not in self.consoles:
             raise UnknownName(f"no worker {name}", "ls names them")
