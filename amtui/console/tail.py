@@ -15,7 +15,7 @@ from amtui.console import helper
 from amtui.console.bare import Bare
 from amtui.console.channel import KeyChannel
 from amtui.console.follow import follow_briskly, follow_duplex, follow_looks, follow_polls, follow_stream
-from amtui.console.ladder import DUPLEX, STEADY, TRIES, Ladder, Level
+from amtui.console.ladder import DUPLEX, STEADY, Ladder, Level
 from amtui.console.lines import Lines
 from amtui.console.session import Session
 from amtui.console.status import Link
@@ -32,8 +32,6 @@ from amtui.errors import (
 
 _PATIENCE: Final = 3.0
 """Seconds that a console which is typed into waits for the place of one that is only watched."""
-_SHUT: Final = 60.0
-"""Seconds until a key channel is tried again that closed at once, several times."""
 
 
 class Tail:
@@ -218,4 +216,4 @@ class Tail:
                     self._lines.give(channel)
             failures = 0 if session.clock() - began > STEADY else failures + 1
             steps = session.timing.backoff
-            await asyncio.sleep(steps[min(failures, len(steps) - 1)] if failures < 2 * TRIES else _SHUT)
+            await asyncio.sleep(steps[min(failures, len(steps) - 1)])
