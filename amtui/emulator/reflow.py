@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from amtui.emulator.cells import ERASED, Attr, Row, erased
+from amtui.emulator.cells import DEFAULT, ERASED, Attr, Row, erased, intern
 from amtui.emulator.width import width
 
 
@@ -36,6 +36,11 @@ def used(row: Row) -> int:
     while end and chars[end - 1] == " " and attrs[end - 1] is erased(attrs[end - 1].bg):
         end -= 1
     return end
+
+
+def drawn(blank: Attr) -> Attr:
+    """A blank of this look that was drawn, not erased."""
+    return DEFAULT if blank.bg is None else intern(Attr(bg=blank.bg))
 
 
 def reflow(rows: Sequence[Row], columns: int, scrolled: int = 0) -> tuple[list[Row], int]:
@@ -118,6 +123,8 @@ def _join(target: _Line, cells: int, lines: list[_Line], at: int, columns: int) 
 
 def _row(line: _Line, columns: int) -> Row:
     short = max(0, columns - len(line.chars))
+    if line.attrs and line.attrs[-1] is erased(line.attrs[-1].bg):
+        line.attrs[-1] = drawn(line.attrs[-1])  # where a line was cut, what was erased within it counts as used
     row = Row((line.chars + [" "] * short)[:columns], (line.attrs + [ERASED] * short)[:columns])
     row.wrapped = line.wrapped
     row.wide = any(len(char) != 1 or not char.isascii() for char in line.chars)

@@ -271,7 +271,7 @@ class Screen(Drawing, pyte.Screen):  # type: ignore[misc]
             every, scrolled = reflow(shown, columns, history.scrolled - size)
             every += self._blanks(lines - len(every), None)
             history.extend(every[:-lines])
-            history.scrolled = size + scrolled if history.scrolled == size else history.scrolled
+            history.scrolled = size + scrolled
             cursor.x, y = place(every, *place_of)
             y -= len(every) - lines
             if y < 0:

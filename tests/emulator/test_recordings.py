@@ -217,3 +217,20 @@ def test_the_main_screen_is_wrapped_anew_when_it_comes_back_at_another_size(
     left = len(data) - len(b"\x1b[?1049lX")
     recording = Recording("leaving", *before, data, ((left, after),))
     assert compared(recording, watch(stage(), recording))[1] == []
+
+
+@pytest.mark.parametrize("before", [(20, 6), (12, 4), (30, 7)])
+@pytest.mark.parametrize("short", [0, 1, 5, 7])
+def test_an_alternate_screen_that_is_full_is_wrapped_for_the_size_of_the_main_one(
+    stage: Callable[[], Pane], before: tuple[int, int], short: int
+) -> None:
+    """What is too much for the old height becomes history. Whether that comes back when the screen grows depends
+    on which lines were cut; what was erased within a line is kept."""
+    rows = [
+        b"\x1b[%dH%d: " % (y, y) + (b"" if y <= short else b"\x1b[22Cof it " + b"#" * 9) for y in range(1, 10)
+    ]
+    data = b"one\r\n$ \x1b[?1049h\x1b[Hbox"
+    cut = len(data)
+    data += b"\x1b[H\x1b[2J" + b"".join(rows) + b"\x1b[9;1H\x1b[?1049l"
+    recording = Recording("full", *before, data, ((cut, (40, 9)),))
+    assert compared(recording, watch(stage(), recording))[1] == []
