@@ -51,6 +51,8 @@ THEMES: Final = (
 
 CRASHES: Final = 20
 """Errors survived in one session; after that something is so wrong that amtui stops."""
+BEGIN_ANYWAY: Final = 2.0
+"""Seconds after which the hosts are asked although nobody said that the first picture is on show."""
 
 
 class AmtuiApp(Desk, inherit_bindings=False):
@@ -101,6 +103,7 @@ class AmtuiApp(Desk, inherit_bindings=False):
         self.push_screen(FleetScreen())
         if self._worker:
             self.open_worker(self._worker, typing=True, zoomed=True, console=self._console)
+        self.set_timer(BEGIN_ANYWAY, self._begin)
 
     def on_unmount(self) -> None:
         if self._collector is not None:
@@ -116,7 +119,10 @@ class AmtuiApp(Desk, inherit_bindings=False):
         return THEMES[0].name
 
     def _begin(self) -> None:
-        """The first picture, what the store knows, is on show: now to what takes longer."""
+        """The first picture, what the store knows, is on show: now to what takes longer. Once."""
+        if self._begun:
+            return
+        self._begun = True
         if self._collector is not None:
             self._collector.start()
         self.run_worker(self._start(), exit_on_error=False)
@@ -151,7 +157,6 @@ class AmtuiApp(Desk, inherit_bindings=False):
         super()._display(screen, renderable)
         shown = renderable is not None and not self._batch_count and len(self.screen_stack) > 1
         if shown and not self._begun:
-            self._begun = True
             self.call_later(self._begin)
 
     # ---- errors nobody expected

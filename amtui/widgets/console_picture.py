@@ -329,6 +329,8 @@ class ConsolePicture(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """As Textual does it, but a row that changed costs that row: the border beside it is what it was."""
+        if not self._direct.possible:
+            return super().render_lines(crop)
         cache = self._styles_cache
         made, dirty, rows = cache._cache, cache._dirty_lines, crop.line_range
         if self.get_line_filters():

@@ -2,17 +2,18 @@
 
 Textual takes a repaint through five queues and then asks every widget of the screen for all its lines. Nearly every
 frame of amtui is a few rows of consoles that nothing lies over: those are written where they stand, all consoles of a
-frame in one update. Whatever is not that simple is the compositor's: this only ever says "not by me".
+frame in one update. Whatever is not that simple is the compositor's: this only ever says "not by me". So it does for
+everything under a Textual that has not the names of its own that this leans on (docs/decisions/0006).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
-from textual._compositor import CompositorUpdate
+from textual.app import App
 from textual.geometry import Region, Size
 from textual.screen import Screen
 from textual.strip import Strip
@@ -20,14 +21,38 @@ from textual.strip import Strip
 from amtui.widgets.paint import RowLine
 
 if TYPE_CHECKING:
+    from textual._compositor import CompositorUpdate
     from textual.widget import Widget
+else:
+    try:
+        from textual._compositor import CompositorUpdate
+    except ImportError:
+        CompositorUpdate = None
+
+APP: Final = ("_display", "_batch_count")
+COMPOSITOR: Final = ("visible_widgets", "_visible_widgets")
+CACHE: Final = ("_cache", "_dirty_lines", "_width")
+"""What is Textual's own and may have another name tomorrow."""
+
+
+def missing(widget: Widget) -> list[str]:
+    """Names that painting `widget`, which has a screen, past the compositor needs and this Textual has not."""
+    places: tuple[tuple[object, tuple[str, ...]], ...] = (
+        # Not of the application's own class, which has what it overrides.
+        (App, APP[:1]),
+        (widget.app, APP[1:]),
+        (getattr(widget.screen, "_compositor", None), COMPOSITOR),
+        (getattr(widget, "_styles_cache", None), CACHE),
+    )
+    found = [name for place, names in places for name in names if not hasattr(place, name)]
+    return found if CompositorUpdate is not None else ["CompositorUpdate", *found]
 
 
 Piece = tuple[int, int, Strip]
 """Column and row of the terminal from 0, and what to write there."""
 
 
-class Frame(CompositorUpdate):
+class Frame(CompositorUpdate or object):  # type: ignore[misc]
     """One update of the terminal."""
 
     def __init__(self, pieces: list[Piece]) -> None:
@@ -76,6 +101,14 @@ class Direct:
         self._top = 0
         self._written: dict[int, Strip] = {}
         self._screen: Screen[Any] | None = None
+        self._possible: bool | None = None
+
+    @property
+    def possible(self) -> bool:
+        """This Textual has all names that are needed; looked up once, when the widget has a screen."""
+        if self._possible is None:
+            self._possible = not missing(self._widget)
+        return self._possible
 
     @property
     def size(self) -> Size:
@@ -98,6 +131,8 @@ class Direct:
 
     def paint(self, rows: Iterable[int], canvas: Canvas) -> bool:
         """Write these rows of the content; False when only the compositor can."""
+        if not self.possible:
+            return False
         widget = self._widget
         screen = self._screen
         if screen is None:

@@ -6,7 +6,10 @@ The bytes for the terminal are read by our own emulator, and its cells compared 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
+import inspect
 import random
+import sys
 from typing import Any
 
 import pytest
@@ -14,7 +17,8 @@ from figures import size
 from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
-from textual._compositor import CompositorUpdate
+from textual._compositor import Compositor, CompositorUpdate
+from textual._styles_cache import StylesCache
 from textual.app import App, ComposeResult
 from textual.containers import Grid
 from textual.filter import dim_color
@@ -27,9 +31,10 @@ from ui_pilot import until
 
 from amtui.emulator import Screen, Stream
 from amtui.emulator.cells import BLINK, BOLD, DEFAULT, ITALIC, OVERLINE, REVERSE, STRIKE, Attr
+from amtui.widgets import direct
 from amtui.widgets.console_picture import HOLD
 from amtui.widgets.console_view import ConsoleView
-from amtui.widgets.direct import Frame
+from amtui.widgets.direct import Frame, missing
 from amtui.widgets.frame_clock import clock_of
 from amtui.widgets.paint import DARK, LIGHT, Palette, RowLine, strip_of, style
 
@@ -260,6 +265,68 @@ async def test_the_terminal_shows_what_the_consoles_hold(seed: int) -> None:
                 console.feed(b"\x1b[?2026l")
             await settled(pilot, app)
         assert app.direct > 10, "hardly anything went past the compositor"
+
+
+def with_another_name(monkeypatch: pytest.MonkeyPatch, user: str, cls: type, name: str) -> None:
+    """`cls` of Textual, which the module `user` makes objects of, calls `name` something else from now on."""
+    source = inspect.getsource(cls)
+    assert name in source
+    module = sys.modules[cls.__module__]
+    space = dict(vars(module))
+    exec(f"from __future__ import annotations\n{source.replace(name, 'called_otherwise')}", space)
+    monkeypatch.setattr(f"{user}.{cls.__name__}", space[cls.__name__])
+
+
+@pytest.mark.parametrize(
+    "name", ["_display", "_visible_widgets", "_dirty_lines", "_width", "CompositorUpdate"]
+)
+async def test_under_a_textual_without_these_names_the_compositor_paints(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    if name == "_display":
+        monkeypatch.delattr(App, name)  # the one of `Wall`, which Textual calls, is ours
+    elif name == "_visible_widgets":
+        with_another_name(monkeypatch, "textual.screen", Compositor, name)
+    elif name == "CompositorUpdate":
+        monkeypatch.setattr(direct, name, None)
+    else:
+        with_another_name(monkeypatch, "textual.widget", StylesCache, name)
+    consoles = [FakeConsole(b"", 38, 18) for _ in range(4)]
+    app = Wall(consoles)
+    rng = random.Random(7)
+    async with app.run_test(size=(80, 40)) as pilot:
+        assert missing(app.views[0]) == [name]
+        for _ in range(size(6, 20)):
+            for console in consoles:
+                console.feed(b"".join(rng.choices(PIECES, k=9)) + b"\x1b[?2026l")
+            await settled(pilot, app)
+        app.query_one("#curtain").add_class("drawn")
+        consoles[0].feed(b"\x1b[H" + b"behind " * 80)
+        await settled(pilot, app)
+        app.views[0].focus()
+        app.views[0].typing = True
+        await settled(pilot, app)
+        assert all(view.frames for view in app.views)
+        assert not app.direct
+        assert not any(view._broken for view in app.views)
+
+
+def test_a_textual_without_its_kind_of_update_is_no_reason_not_to_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("textual._compositor.CompositorUpdate")
+    spec = importlib.util.find_spec("amtui.widgets.direct")
+    assert spec is not None
+    assert spec.loader is not None
+    again = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(again)
+    assert again.CompositorUpdate is None
+
+
+async def test_this_textual_has_all_names() -> None:
+    app = Wall([FakeConsole(b"", 38, 18)])
+    async with app.run_test(size=(80, 40)):
+        assert missing(app.views[0]) == []
 
 
 async def test_what_lies_over_a_console_stays_there() -> None:

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from ui_fake import NOW, FakeContext, FakeOperations, row
 from ui_pilot import Start, see, text, until
 
+from amtui.app import AmtuiApp
 from amtui.errors import NeedsConfirmation, Refused, Unreachable
 from amtui.model import AgentStatus, Authority, HostState
 from amtui.ops.base import Progress, Result
@@ -93,6 +94,16 @@ async def test_p_hides_the_preview_and_lets_its_console_go(start: Start, ctx: Fa
         await pilot.press("p")
         await until(pilot, lambda: "Do you want" not in text(pilot))
         await until(pilot, lambda: ctx.consoles["docs-bot"].open_handles == 0)
+
+
+async def test_the_hosts_are_asked_even_if_nobody_tells_of_the_first_picture(
+    start: Start, ctx: FakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Textual that shows its pictures some other way."""
+    monkeypatch.delattr(AmtuiApp, "_display")
+    monkeypatch.setattr("amtui.app.BEGIN_ANYWAY", 0.2)
+    async with start() as pilot:
+        await until(pilot, lambda: ctx.fleet.started)
 
 
 @pytest.mark.parametrize("when", ["rests", "opens"])
