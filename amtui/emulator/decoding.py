@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from amtui.emulator.interruption import GROUND, Interruption
+
 DROPPED: Final = "\x80"
 """Stands where bytes were dropped: shows nothing, but nothing before it can be repeated, and no title holds it."""
 
@@ -16,16 +18,9 @@ _PIECE: Final = re.compile(
 """How tmux cuts bytes beyond ASCII: whole characters, the beginning of one, and what cannot begin one."""
 _REST: Final = re.compile(rb"[\x80-\xff]{1,3}")
 _OPEN: Final = re.compile(
-    rb"\x1b(?:[\]PX^_k][^\x07\x18\x1a]*|\[[0-?]*[ -/]*|[ -/]*)\Z|\A[^\x07\x18\x1a\x1b]*\Z"
+    rb"\x1b(?:\][^\x07\x18\x1a]*|[PX^_k][^\x18\x1a]*|\[[^@-~\x18\x1a]*|[^0-~\x18\x1a]*)\Z"
 )
-
-
-_QUIET: Final = re.compile(
-    rb"(?:\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][ -~]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-OQ-WYZ\\`-jl-~]|\x7f)*"
-    rb"(?:\x1b(?:\[[0-?]*[ -/]*|\][ -~]*|[ -/]*))?"
-)
-"""Sequences that neither print nor are a control: a character that they cut in two may still go on."""
-_QUIET_LENGTH: Final = 256
+"""The beginning of a sequence or control string, without its end."""
 
 
 def _length(first: int) -> int:
@@ -35,25 +30,36 @@ def _length(first: int) -> int:
 class Utf8:
     """An incremental decoder. Python's own puts replacement characters or cuts broken bytes elsewhere.
 
-    A character that is cut off by an escape sequence goes on with the next byte beyond ASCII, whatever that was
-    meant to be (input_top_bit_set in tmux 3.3a). Bytes of a control string are not counted as characters.
+    A character that is cut off by an escape sequence or control string goes on with the next byte beyond ASCII
+    outside of it, whatever that was meant to be (input_top_bit_set in tmux 3.3a). Bytes within are not counted.
     """
 
     def __init__(self) -> None:
         self._held = b""
-        self._quiet = b""
-        """What came after the held bytes and did not end them."""
+        """The first bytes of a character."""
+        self._cut: Interruption | None = None
+        """What came between the held bytes and their rest so far."""
+        self._inner = b""
+        """The first bytes of another character, within a control string that cut the held one."""
 
     def clear(self) -> None:
         """Forget a half character."""
-        self._held = self._quiet = b""
+        self._held = self._inner = b""
+        self._cut = None
 
-    def decode(self, data: bytes, in_string: bool = False) -> str:
-        """The characters that are complete in what came so far; `in_string`: within a control string."""
+    def give_up(self) -> None:
+        """A control string that does not end is one no longer."""
+        if self._cut is not None:
+            self._cut.state = GROUND
+            self._inner = b""
+
+    def decode(self, data: bytes, within: bytes = b"") -> str:
+        """The characters that are complete in what came so far. `within`: how the sequence or control string began
+        that is open, its first two bytes at least."""
         held = self._held
         if held:
-            if data[:1] < b"\x80" or self._quiet:
-                return self._broken(data, in_string)
+            if data[:1] < b"\x80" or self._cut is not None:
+                return self._broken(data, within)
             data = held + data
             self._held = b""
         try:
@@ -64,48 +70,55 @@ class Utf8:
                 self._held = data[start:]
                 return data[:start].decode()
         begin = data[:start]
-        return begin.decode() + self._broken(data[start:], _within(begin, in_string))
+        return begin.decode() + self._broken(data[start:], _open(within + begin))
 
-    def _broken(self, data: bytes, in_string: bool) -> str:
-        out = []
+    def _broken(self, data: bytes, within: bytes) -> str:
+        out: list[str] = []
         at, size = 0, len(data)
         while at < size:
             plain = _ASCII.match(data, at)
             if plain:
                 run = plain.group()
                 if self._held:
-                    if not self._quiet:
-                        out.append(DROPPED)
-                    self._quiet += run
-                    if in_string or len(self._quiet) > _QUIET_LENGTH or not _QUIET.fullmatch(self._quiet):
-                        self._held = self._quiet = b""
+                    self._interrupted(run, within, out)
                 out.append(run.decode("ascii"))
-                in_string = _within(run, in_string)
+                within = _open(within + run)
                 at = plain.end()
-                continue
-            if in_string and self._quiet:
-                self._held = self._quiet = b""
-            piece, rest = self._held, _PIECE.match(data, at)
-            if piece:
-                rest = _REST.match(data, at, at + _length(piece[0]) - len(piece))
-            assert rest is not None
-            piece += rest.group()
-            at = rest.end()
-            self._held = self._quiet = b""
-            if not 0xC2 <= piece[0] <= 0xF4:
-                out.append(DROPPED)
-            elif len(piece) < _length(piece[0]):
-                self._held = piece
+            elif self._cut is not None and self._cut.state != GROUND:
+                self._cut.passed()
+                self._inner, at = _character(self._inner, data, at, out)
             else:
-                try:
-                    out.append(piece.decode())
-                except UnicodeDecodeError:
-                    out.append(DROPPED)
+                self._cut = None
+                self._held, at = _character(self._held, data, at, out)
         return "".join(out)
 
+    def _interrupted(self, run: bytes, within: bytes, out: list[str]) -> None:
+        """ASCII came before the rest of the held bytes."""
+        if self._cut is None or self._inner:
+            out.append(DROPPED)
+            self._inner = b""
+        if self._cut is None and not within:
+            self._cut = Interruption()
+        if self._cut is None or not self._cut.goes_on(run):
+            self._held, self._cut = b"", None
 
-def _within(data: bytes, before: bool) -> bool:
-    """Whether a sequence or control string is open after `data`, if a string was open `before` it or not."""
-    start = data.rfind(b"\x1b")
-    found = _OPEN.match(data, max(0, start))
-    return found is not None and (start >= 0 or before)
+
+def _character(held: bytes, data: bytes, at: int, out: list[str]) -> tuple[bytes, int]:
+    """Take bytes beyond ASCII at `at`, which may go on a character; returns one that is not complete, and where
+    to go on."""
+    found = _REST.match(data, at, at + _length(held[0]) - len(held)) if held else _PIECE.match(data, at)
+    assert found is not None
+    piece = held + found.group()
+    if 0xC2 <= piece[0] <= 0xF4 and len(piece) < _length(piece[0]):
+        return piece, found.end()
+    try:
+        out.append(piece.decode() if 0xC2 <= piece[0] <= 0xF4 else DROPPED)
+    except UnicodeDecodeError:
+        out.append(DROPPED)
+    return b"", found.end()
+
+
+def _open(data: bytes) -> bytes:
+    """How the sequence or control string begins that is open after `data`; nothing if none is."""
+    found = _OPEN.match(data, max(0, data.rfind(b"\x1b")))
+    return found.group()[:2] if found else b""

@@ -99,7 +99,8 @@ class Stream(pyte.ByteStream):
         """Show what the program wrote. Any bytes, cut anywhere."""
         if self._state >= _STRING and self._clock() - self._since > _STRING_SECONDS:
             self._state = _GROUND
-        text = self._utf8.decode(data, self._state >= _STRING)
+            self._utf8.give_up()
+        text = self._utf8.decode(data, self._opening() if self._state else b"")
         if not text:
             return
         self._run(text)
@@ -236,6 +237,14 @@ class Stream(pyte.ByteStream):
         count = min(count or 1, screen.columns - screen.cursor.x)
         if last and last[-1] < "\x7f" and count > 0:
             screen.draw(last[-1] * count)
+
+    def _opening(self) -> bytes:
+        """How what is half parsed began."""
+        if self._state == _ESCAPE:
+            return b"\x1b" + self._held.encode()
+        if self._state == _SEQUENCE:
+            return b"\x1b["
+        return b"\x1b" + (self._kind.encode() if self._state == _STRING else b"P")
 
     # The slow path: character by character, across chunks
 

@@ -283,6 +283,23 @@ def _broken() -> list[tuple[str, bytes]]:
         "<": b"<",
     }
     out = [(f"{name} within CSI", b"ab\x1b[3" + char + b"1mX") for name, char in inside.items()]
+    out += [
+        (f"half a character, then {name}", b"a\xe6\xbc" + cut + b"\xa2\x1b\\X")
+        for name, cut in {
+            "a string with another": b"\x1b^x\xc3\xa9\x1b\\",
+            "a string with half of one": b"\x1b^x\xc3\x1b\\",
+            "a title": "\x1b]2;é\x07".encode(),
+            "a long string": b"\x1b_" + b"x" * 300 + b"\x1b\\",
+            "a string that CAN ends": b"\x1b_x\x18",
+            "a device string": b"\x1bP1;2$qm\x1b\x1b\\",
+            "a device string, malformed": b"\x1bP1:\n\xa2\x1b\\",
+            "ESC # k": b"\x1b#k",
+            "a byte within CSI": b"\x1b[3\xa21m",
+            "a control within CSI": b"\x1b[3\r1m",
+            "DEL": b"\x7f",
+            "a control after ESC": b"\x1b\0",
+        }.items()
+    ]
     out += [(f"{name} after ESC", b"ab\x1b" + char + b"7X") for name, char in inside.items()]
     for sequence in (
         *(

@@ -6,9 +6,10 @@ Written independently of `sequences.py`, to find what that one does not think of
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable
 from typing import Final
+
+from amtui.emulator.width import width
 
 Make = Callable[[random.Random, int, int], str | bytes]
 
@@ -74,7 +75,9 @@ def _character(chance: random.Random) -> str:
 def _characters(chance: random.Random, longest: int) -> str:
     text = "".join(_character(chance) for _ in range(chance.randint(1, longest)))
     # tmux forgets a joiner at the end of what it read at once, which no one can see from outside
-    return text + "ñ" if re.search("\u200d[ -~]*\\Z", text) else text
+    joiner = text.rfind("\u200d")
+    waits = joiner >= 0 and all(char.isascii() or width(char) < 0 for char in text[joiner + 1 :])
+    return text + "ñ" if waits else text
 
 
 def _number(chance: random.Random, largest: int) -> str:
