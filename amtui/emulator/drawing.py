@@ -17,6 +17,10 @@ _CELL_BYTES: Final = 21
 """UTF-8 bytes in one cell, tmux's UTF8_SIZE: combining characters beyond it are dropped."""
 
 
+_PLAIN: Final = DEFAULT[:4]
+_LINES_DRAWN: Final = frozenset(LINE_DRAWING.values())
+
+
 class Drawing(Editing):
     """Text onto the screen."""
 
@@ -75,6 +79,12 @@ class Drawing(Editing):
             start = at + 1
         if start < len(text):
             self.draw(text[start:])
+
+    @property
+    def _marks(self) -> bool:
+        """A blank drawn onto a line on which nothing was drawn is seen. tmux takes others to be there already, and
+        forgets the colour of underlines (grid_cells_look_equal)."""
+        return self.drawing or self.cursor.attr[:4] != _PLAIN
 
     def _crowded(self, count: int) -> bool:
         """Whether the next `count` cells reach the edge or part of a wide character."""
@@ -135,7 +145,7 @@ class Drawing(Editing):
                 cursor.x = columns - 1
             else:
                 cursor.x = x + count
-            if row.version or attr != DEFAULT or part.strip(" "):
+            if row.version or self._marks or part.strip(" "):
                 row.chars[x : x + count] = part
                 row.attrs[x : x + count] = [attr] * count
                 row.version += 1
@@ -195,9 +205,7 @@ class Drawing(Editing):
             _overwrite(row, x, cells)
         if not modes.insert and not self.drawing and _looks_written(row, x, char, cursor.attr):
             pass
-        elif (
-            row.version or char != " " or cursor.attr != DEFAULT
-        ):  # a blank onto nothing leaves a line unused
+        elif char != " " or row.version or modes.insert or self._marks:
             row.chars[x] = char
             row.attrs[x] = cursor.attr
             row.version += 1
@@ -228,7 +236,11 @@ class Drawing(Editing):
         if x < 0:
             return
         joined = row.chars[x] + char
-        if len(joined.encode()) > _CELL_BYTES:
+        size = len(joined.encode())
+        if joined[0] in _LINES_DRAWN:  # one byte to tmux, and drawing lines is an attribute of the whole cell
+            size -= len(joined[0].encode()) - 1
+            joined = joined[:-1] + char.translate(LINE_DRAWING)
+        if size > _CELL_BYTES:
             return
         row.chars[x] = joined
         row.wide = True
