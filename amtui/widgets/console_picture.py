@@ -1,4 +1,4 @@
-"""What a console looks like: its rows as Strips, flushed in frames, cropped, and looked back through.
+"""What a console looks like: its rows as Strips, flushed in frames and cropped.
 
 The picture reads the shared Screen and never feeds it; crop, scroll position and selection are its own.
 """
@@ -8,12 +8,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar, Final
+from typing import Final
 
-from rich.cells import get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.filter import ANSIToTruecolor, LineFilter
 from textual.geometry import Offset, Region, Size
@@ -28,7 +26,7 @@ from amtui.widgets.backlog import Backlog
 from amtui.widgets.direct import Direct
 from amtui.widgets.foresight import Marks
 from amtui.widgets.frame_clock import FrameClock, clock_of
-from amtui.widgets.paint import DARK, LIGHT, Line, Palette, strip_of
+from amtui.widgets.paint import DARK, LIGHT, Line, Palette, strip_of, styled
 from amtui.widgets.predict import foreseen
 from amtui.widgets.seams import Handle
 
@@ -46,15 +44,6 @@ class ConsolePicture(Widget):
     """One console as it is shown."""
 
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("shift+pageup,pageup", "scroll_back(1)", "Scroll", show=False, id="console.page_up"),
-        Binding("shift+pagedown,pagedown", "scroll_back(-1)", "Scroll", show=False, id="console.page_down"),
-        Binding("shift+up", "scroll_rows(1)", "Scroll", show=False, id="console.row_up"),
-        Binding("shift+down", "scroll_rows(-1)", "Scroll", show=False, id="console.row_down"),
-        Binding("shift+home", "scroll_top", "Oldest", show=False, id="console.top"),
-        Binding("shift+end", "scroll_end", "Newest", show=False, id="console.end"),
-    ]
-
     typing: reactive[bool] = reactive(False, init=False)
     """A person types into it: the cursor is theirs, and is never cropped away."""
     looking: reactive[bool] = reactive(False, init=False)
@@ -379,12 +368,12 @@ class ConsolePicture(Widget):
             row = foreseen(row, marks)
         strip: Strip = strip_of(row, self.handle.screen.columns, palette, self._left, width)
         for start, end, highlight in self.highlights(y):
-            strip = _styled(strip, start - self._left, end - self._left, highlight)
+            strip = styled(strip, start - self._left, end - self._left, highlight)
         if self._dimmed:
             strip = strip.apply_style(_DIM)
         if self._cursor is not None and self._cursor.y == y and (self.looking or not self._dimmed):
             mark = _CURSOR if self.typing or self.looking or not self._live else _CURSOR_AWAY
-            strip = _styled(strip, self._cursor.x, self._cursor.x + 1, mark)
+            strip = styled(strip, self._cursor.x, self._cursor.x + 1, mark)
         return strip
 
     def highlights(self, y: int) -> Iterable[tuple[int, int, Style]]:
@@ -397,33 +386,6 @@ class ConsolePicture(Widget):
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return container.width
 
-    # ---- scrollback
-
-    def _scroll(self, rows: int) -> None:
-        if self.handle is None or self.handle.screen.alternate:
-            return
-        began = not self._backlog.scrolled
-        self._backlog.move(self.handle.screen, self.size.height, rows)
-        if rows > 0 and (began or self._backlog.lacks(self.handle.screen, self.size.height)):
-            self._look_further()
-        self._flush()
-
-    def _look_further(self) -> None:
-        """The place looked at is not held; a view that can ask for older rows does."""
-
-    def action_scroll_back(self, pages: int) -> None:
-        self._scroll(pages * max(1, self.size.height - 2))
-
-    def action_scroll_rows(self, rows: int) -> None:
-        self._scroll(rows)
-
-    def action_scroll_top(self) -> None:
-        self._scroll(10**9)
-
-    def action_scroll_end(self) -> None:
-        self._backlog.follow()
-        self._flush()
-
 
 def _regions(rows: set[int], width: int) -> list[Region]:
     """Adjacent rows merged into regions."""
@@ -434,30 +396,3 @@ def _regions(rows: set[int], width: int) -> list[Region]:
         else:
             merged.append([y, y + 1])
     return [Region(0, top, width, end - top) for top, end in merged]
-
-
-def _styled(strip: Strip, start: int, end: int, style: Style) -> Strip:
-    """`strip` with a style over the columns from `start` up to `end`."""
-    start, end = max(0, start), min(end, strip.cell_length)
-    if start >= end:
-        return strip
-    if not strip.text.isascii():
-        start, end = _whole(strip.text, start, end)
-    before, marked, after = Segment.divide(strip._segments, (start, end, strip.cell_length))
-    middle = [Segment(text, (base or Style()) + style, control) for text, base, control in marked]
-    return Strip([*before, *middle, *after], strip.cell_length)
-
-
-def _whole(text: str, start: int, end: int) -> tuple[int, int]:
-    """The columns from `start` up to `end`, and the other halves of wide characters at both ends."""
-    x = 0
-    for char in text:
-        cells = get_character_cell_size(char)
-        if x < start < x + cells:
-            start = x
-        if x < end < x + cells:
-            end = x + cells
-        x += cells
-        if x >= end:
-            break
-    return start, end

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from rich.cells import cell_len
+from rich.cells import cell_len, get_character_cell_size
 from rich.color import Color, ColorSystem
 from rich.console import Console
 from rich.segment import Segment
@@ -291,3 +291,30 @@ def _cut(runs: Iterable[Run], left: int, end: int) -> list[Run]:
                 text = Segment(text).split_cells(last)[0].split_cells(first)[1].text
         kept.append((text, attr, last - first))
     return kept
+
+
+def styled(strip: Strip, start: int, end: int, style: Style) -> Strip:
+    """`strip` with a style over the columns from `start` up to `end`."""
+    start, end = max(0, start), min(end, strip.cell_length)
+    if start >= end:
+        return strip
+    if not strip.text.isascii():
+        start, end = _whole(strip.text, start, end)
+    before, marked, after = Segment.divide(strip._segments, (start, end, strip.cell_length))
+    middle = [Segment(text, (base or Style()) + style, control) for text, base, control in marked]
+    return Strip([*before, *middle, *after], strip.cell_length)
+
+
+def _whole(text: str, start: int, end: int) -> tuple[int, int]:
+    """The columns from `start` up to `end`, and the other halves of wide characters at both ends."""
+    x = 0
+    for char in text:
+        cells = get_character_cell_size(char)
+        if x < start < x + cells:
+            start = x
+        if x < end < x + cells:
+            end = x + cells
+        x += cells
+        if x >= end:
+            break
+    return start, end

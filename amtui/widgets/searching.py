@@ -9,7 +9,7 @@ from amtui.emulator.lines import Place
 from amtui.emulator.pattern import Pattern, PatternError
 from amtui.emulator.search import Hit, Search
 from amtui.model import plain
-from amtui.widgets.console_picture import ConsolePicture
+from amtui.widgets.console_scroll import ConsoleScroll
 
 SLICE: Final = 0.005
 """Seconds of searching at a time."""
@@ -17,7 +17,7 @@ PAUSE: Final = 0.010
 """Seconds for everything else between two slices."""
 
 
-class Searching(ConsolePicture):
+class Searching(ConsoleScroll):
     """A picture of a console with a place to search from; `LookingBack` moves it."""
 
     _searching: asyncio.TimerHandle | None = None

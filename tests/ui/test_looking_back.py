@@ -27,7 +27,7 @@ from amtui.screens.worker import WorkerScreen
 from amtui.widgets import console_mouse, searching
 from amtui.widgets.console_view import ConsoleView
 from amtui.widgets.look_line import LookPane
-from amtui.widgets.looking_back import _CURRENT, _HIT, _SELECTED
+from amtui.widgets.selecting import _CURRENT, _HIT, _SELECTED
 
 
 class LookApp(App[None]):
