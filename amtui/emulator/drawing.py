@@ -11,7 +11,7 @@ from typing import Final
 from amtui.emulator.cells import DEFAULT, ERASED, OVERLINE, Attr, Row, erased
 from amtui.emulator.editing import Editing
 from amtui.emulator.tokens import LINE_DRAWING
-from amtui.emulator.width import NARROW, WIDE, ZWJ, width
+from amtui.emulator.width import NARROW, ZWJ, width
 
 _CELL_BYTES: Final = 21
 """UTF-8 bytes in one cell, tmux's UTF8_SIZE: combining characters beyond it are dropped."""
@@ -37,6 +37,9 @@ class Drawing(Editing):
                 data = data[1:]
             self._draw_narrow(data.translate(LINE_DRAWING) if self.drawing else data)
             return
+        if self.plain and not self.joining and self.columns > 1 and ZWJ not in data:
+            self._draw_whole(data)
+            return
         at, size = 0, len(data)
         while at < size:
             run = NARROW.match(data, at)
@@ -48,15 +51,54 @@ class Drawing(Editing):
                     self._draw_mixed(text)
                 at = run.end()
                 continue
-            run = WIDE.match(data, at) if self.plain and not self.joining and self.columns > 1 else None
-            if run:
-                self._draw_wide(run.group())
-                at = run.end()
-                continue
             cells = width(data[at])
             if cells >= 0:
                 self._draw_cell(data[at], cells)
             at += 1
+
+    def _draw_whole(self, text: str) -> None:
+        """Characters of all widths, as many at once as fit into a line, while `self.plain` and nothing joins."""
+        widths = list(map(width, text))
+        if -1 in widths:
+            text = "".join([char for char, cells in zip(text, widths, strict=True) if cells >= 0])
+            widths = [cells for cells in widths if cells >= 0]
+        cursor = self.cursor
+        at, size = 0, len(text)
+        while at < size:
+            if not widths[at]:
+                self._combine(text[at])
+                at += 1
+                continue
+            count, end = _fitting(widths, at, self.columns - cursor.x)
+            if count == 0:
+                self._wrap()
+                continue
+            chars, taken = text[at : at + count], widths[at : at + count]
+            at += count
+            row, x = self._own(cursor.y), cursor.x
+            end += x
+            if row.wide and "" in row.chars[x : end + 1]:
+                self._draw_onto_wide(chars, taken)
+                continue
+            narrow = taken.count(1) == count
+            row.chars[x:end] = chars if narrow else _columns_of(chars, taken)
+            row.attrs[x:end] = [cursor.attr] * (end - x)
+            row.wide = row.wide or not narrow
+            row.version += 1
+            cursor.x = end
+
+    def _draw_onto_wide(self, text: str, widths: list[int]) -> None:
+        """Where parts of wide characters are: stretches of ASCII by tmux's run rules, others by its cell rules."""
+        start = 0
+        for at, char in enumerate(text):
+            if char.isascii():
+                continue
+            if start < at:
+                self._draw_ascii(text[start:at])
+            self._draw_cell(char, widths[at])
+            start = at + 1
+        if start < len(text):
+            self._draw_ascii(text[start:])
 
     def _draw_mixed(self, text: str) -> None:
         """Characters of one cell each: stretches of ASCII by tmux's run rules, the others by its cell rules."""
@@ -150,33 +192,6 @@ class Drawing(Editing):
                 row.attrs[x : x + count] = [attr] * count
                 row.version += 1
 
-    def _draw_wide(self, text: str) -> None:
-        """Characters of two cells each, with wrapping on and nothing inserted."""
-        cursor, columns, attr = self.cursor, self.columns, self.cursor.attr
-        at, size = 0, len(text)
-        while at < size:
-            room = (columns - cursor.x) // 2
-            if room <= 0:
-                self._wrap()
-                continue
-            row, x = self.rows[cursor.y], cursor.x
-            if row.shared:
-                row = self._own(cursor.y)
-            count = min(room, size - at)
-            end = x + 2 * count
-            if row.wide:
-                _overwrite(row, x, 2)
-            chars = [""] * (2 * count)
-            chars[::2] = text[at : at + count]
-            row.chars[x:end] = chars
-            row.attrs[x:end] = [attr] * (2 * count)
-            if end < columns and row.chars[end] == "":
-                _free_right(row, end)
-            row.wide = True
-            row.version += 1
-            cursor.x = end
-            at += count
-
     def _draw_cell(self, char: str, cells: int) -> None:
         """One character, by tmux's screen_write_cell."""
         modes, cursor, columns = self.modes, self.cursor, self.columns
@@ -236,15 +251,57 @@ class Drawing(Editing):
         if x < 0:
             return
         joined = row.chars[x] + char
-        size = len(joined.encode())
-        if joined[0] in _LINES_DRAWN:  # one byte to tmux, and drawing lines is an attribute of the whole cell
-            size -= len(joined[0].encode()) - 1
-            joined = joined[:-1] + char.translate(LINE_DRAWING)
-        if size > _CELL_BYTES:
+        if not _fits(joined):
             return
+        if joined[0] in _LINES_DRAWN:
+            joined = joined[:-1] + char.translate(LINE_DRAWING)  # the whole cell draws lines
         row.chars[x] = joined
         row.wide = True
         row.version += 1
+
+
+def _fitting(widths: list[int], start: int, room: int) -> tuple[int, int]:
+    """How many characters from `start` on fit, with what joins them, and the cells that they take."""
+    part = widths[start : start + room]
+    count = len(part)
+    if part.count(1) == count:
+        return count, count
+    if part.count(2) == count:
+        count = min(count, room // 2)
+        return count, 2 * count
+    taken, at = 0, start
+    while at < len(widths) and taken + widths[at] <= room:
+        taken += widths[at]
+        at += 1
+    return at - start, taken
+
+
+def _columns_of(text: str, widths: list[int]) -> list[str]:
+    """What each column holds after text that begins with no combining character."""
+    if widths.count(2) == len(widths):
+        out = [""] * (2 * len(text))
+        out[::2] = text
+        return out
+    out = []
+    for char, cells in zip(text, widths, strict=True):
+        if cells == 1:
+            out.append(char)
+        elif cells == 2:
+            out += (char, "")
+        else:
+            at = -1 if out[-1] else -2
+            joined = out[at] + char
+            if _fits(joined):
+                out[at] = joined
+    return out
+
+
+def _fits(joined: str) -> bool:
+    """Whether characters have room in one cell of tmux's."""
+    size = len(joined.encode())
+    if joined[0] in _LINES_DRAWN:  # one byte to tmux, where drawing lines is an attribute of the cell
+        size -= len(joined[0].encode()) - 1
+    return size <= _CELL_BYTES
 
 
 def _looks_written(row: Row, x: int, char: str, attr: Attr) -> bool:

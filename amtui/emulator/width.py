@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import Final
 
 ZWJ: Final = "\u200d"
@@ -104,37 +105,33 @@ _STARTS: Final = [first for first, _, _ in _ODD]
 _BMP: Final = 0x10000
 
 
-def _bmp_runs(cells: int) -> re.Pattern[str]:
-    """Runs of characters of that width in the basic plane, which the regex engine finds by table."""
-    odd = [(first, last, width) for first, last, width in _ODD if first < _BMP]
-    if cells == 1:
-        starts = [0x20, 0x80, *(last + 1 for _, last, _ in odd)]
-        ends = [0x7E, *(first - 1 for first, _, _ in odd), _BMP - 1]
-        ranges = [(first, last) for first, last in zip(starts, ends, strict=True) if first <= last]
-    else:
-        ranges = [(first, last) for first, last, width in odd if width == cells]
+def _narrow_runs() -> re.Pattern[str]:
+    """Runs of characters of one cell in the basic plane, which the regex engine finds by table."""
+    odd = [(first, last) for first, last, _ in _ODD if first < _BMP]
+    starts = [0x20, 0x80, *(last + 1 for _, last in odd)]
+    ends = [0x7E, *(first - 1 for first, _ in odd), _BMP - 1]
+    ranges = [(first, last) for first, last in zip(starts, ends, strict=True) if first <= last]
     return re.compile(f"[{_character_class(ranges)}]+")
 
 
-NARROW: Final = _bmp_runs(1)
+NARROW: Final = _narrow_runs()
 """A run of characters of one cell each."""
 
-WIDE: Final = _bmp_runs(2)
-"""A run of characters of two cells each."""
-
 _KEPT: Final = 16_384
-_known: dict[str, int] = {}
 
 
-def width(char: str) -> int:
-    """Cells that `char` takes: 0 joins the cell before it, -1 is thrown away."""
-    cells = _known.get(char)
-    if cells is None:
-        cells = _look_up(ord(char))
-        if len(_known) >= _KEPT:
-            _known.clear()
-        _known[char] = cells
-    return cells
+class _Widths(dict[str, int]):
+    """Widths by character, looked up once each."""
+
+    def __missing__(self, char: str) -> int:
+        if len(self) >= _KEPT:
+            self.clear()
+        cells = self[char] = _look_up(ord(char))
+        return cells
+
+
+width: Final[Callable[[str], int]] = _Widths().__getitem__
+"""Cells that a character takes: 0 joins the cell before it, -1 is thrown away."""
 
 
 def _look_up(code: int) -> int:
