@@ -11,7 +11,7 @@ from typing import Final
 from amtui.emulator.cells import DEFAULT, ERASED, OVERLINE, Attr, Row, erased
 from amtui.emulator.editing import Editing
 from amtui.emulator.tokens import LINE_DRAWING
-from amtui.emulator.width import NARROW, ZWJ, width
+from amtui.emulator.width import NARROW, ZWJ, columns, width, widths
 
 _CELL_BYTES: Final = 21
 """UTF-8 bytes in one cell, tmux's UTF8_SIZE: combining characters beyond it are dropped."""
@@ -58,36 +58,36 @@ class Drawing(Editing):
 
     def _draw_whole(self, text: str) -> None:
         """Characters of all widths, as many at once as fit into a line, while `self.plain` and nothing joins."""
-        widths = list(map(width, text))
-        if -1 in widths:
-            text = "".join([char for char, cells in zip(text, widths, strict=True) if cells >= 0])
-            widths = [cells for cells in widths if cells >= 0]
+        taken = widths(text)
+        if -1 in taken:
+            text = "".join([char for char, cells in zip(text, taken, strict=True) if cells >= 0])
+            taken = [cells for cells in taken if cells >= 0]
         cursor = self.cursor
         at, size = 0, len(text)
         while at < size:
-            if not widths[at]:
+            if not taken[at]:
                 self._combine(text[at])
                 at += 1
                 continue
-            count, end = _fitting(widths, at, self.columns - cursor.x)
+            count, cells = _fitting(taken, at, self.columns - cursor.x)
             if count == 0:
                 self._wrap()
                 continue
-            chars, taken = text[at : at + count], widths[at : at + count]
-            at += count
+            part = text if count == size else text[at : at + count]
             row, x = self._own(cursor.y), cursor.x
-            end += x
+            end = x + cells
             if row.wide and "" in row.chars[x : end + 1]:
-                self._draw_onto_wide(chars, taken)
-                continue
-            narrow = taken.count(1) == count
-            row.chars[x:end] = chars if narrow else _columns_of(chars, taken)
-            row.attrs[x:end] = [cursor.attr] * (end - x)
-            row.wide = row.wide or not narrow
-            row.version += 1
-            cursor.x = end
+                self._draw_onto_wide(part, taken[at : at + count])
+            else:
+                narrow = cells == count and 0 not in taken[at : at + count]
+                row.chars[x:end] = part if narrow else _columns_of(part, taken[at : at + count])
+                row.attrs[x:end] = [cursor.attr] * cells
+                row.wide = row.wide or not narrow
+                row.version += 1
+                cursor.x = end
+            at += count
 
-    def _draw_onto_wide(self, text: str, widths: list[int]) -> None:
+    def _draw_onto_wide(self, text: str, taken: list[int]) -> None:
         """Where parts of wide characters are: stretches of ASCII by tmux's run rules, others by its cell rules."""
         start = 0
         for at, char in enumerate(text):
@@ -95,7 +95,7 @@ class Drawing(Editing):
                 continue
             if start < at:
                 self._draw_ascii(text[start:at])
-            self._draw_cell(char, widths[at])
+            self._draw_cell(char, taken[at])
             start = at + 1
         if start < len(text):
             self._draw_ascii(text[start:])
@@ -260,30 +260,34 @@ class Drawing(Editing):
         row.version += 1
 
 
-def _fitting(widths: list[int], start: int, room: int) -> tuple[int, int]:
+def _fitting(taken: list[int], start: int, room: int) -> tuple[int, int]:
     """How many characters from `start` on fit, with what joins them, and the cells that they take."""
-    part = widths[start : start + room]
-    count = len(part)
-    if part.count(1) == count:
-        return count, count
-    if part.count(2) == count:
-        count = min(count, room // 2)
-        return count, 2 * count
-    taken, at = 0, start
-    while at < len(widths) and taken + widths[at] <= room:
-        taken += widths[at]
+    part = taken[start : start + room]
+    count, wide = len(part), part.count(2)
+    if part.count(1) + wide == count:  # nothing joins
+        if not wide or (count + wide <= room and start + count == len(taken)):
+            return count, count + wide
+        if wide == count:
+            count = min(count, room // 2)
+            return count, 2 * count
+    cells, at = 0, start
+    while at < len(taken) and cells + taken[at] <= room:
+        cells += taken[at]
         at += 1
-    return at - start, taken
+    return at - start, cells
 
 
-def _columns_of(text: str, widths: list[int]) -> list[str]:
+def _columns_of(text: str, taken: list[int]) -> list[str]:
     """What each column holds after text that begins with no combining character."""
-    if widths.count(2) == len(widths):
-        out = [""] * (2 * len(text))
+    wide = taken.count(2)
+    if wide == len(text):
+        out = [""] * (2 * wide)
         out[::2] = text
         return out
+    if 0 not in taken:
+        return columns(text)
     out = []
-    for char, cells in zip(text, widths, strict=True):
+    for char, cells in zip(text, taken, strict=True):
         if cells == 1:
             out.append(char)
         elif cells == 2:

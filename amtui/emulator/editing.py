@@ -11,6 +11,9 @@ from amtui.emulator.state import State
 
 Number = int | None
 
+_NEAR = 16
+"""Columns in which a tab stop is looked for one by one; farther away few are likely."""
+
 
 class Editing(State):
     """The functions that move the cursor or change what is there, but for drawing text."""
@@ -123,9 +126,13 @@ class Editing(State):
         x, last = self.cursor.x, self.columns - 1
         if x >= last:
             return
+        stops = self.tabstops
+        near = min(x + _NEAR, last)
         x += 1
-        while x < last and x not in self.tabstops:
+        while x < near and x not in stops:
             x += 1
+        if x == near and x not in stops:
+            x = min([stop for stop in stops if near < stop < last], default=last)
         self.cursor.x = x
 
     def cursor_back_tab(self, count: Number = None, *_: Number) -> None:

@@ -124,7 +124,8 @@ def _join(target: _Line, cells: int, lines: list[_Line], at: int, columns: int) 
 def _row(line: _Line, columns: int) -> Row:
     short = max(0, columns - len(line.chars))
     if line.attrs and line.attrs[-1] is erased(line.attrs[-1].bg):
-        line.attrs[-1] = drawn(line.attrs[-1])  # where a line was cut, what was erased within it counts as used
+        # where a line was cut, what was erased within it counts as used
+        line.attrs[-1] = drawn(line.attrs[-1])
     row = Row((line.chars + [" "] * short)[:columns], (line.attrs + [ERASED] * short)[:columns])
     row.wrapped = line.wrapped
     row.wide = any(len(char) != 1 or not char.isascii() for char in line.chars)

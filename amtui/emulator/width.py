@@ -8,8 +8,9 @@ the end of the range before it, with `+length` where it is longer than one.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable
+import sys
+from array import array
+from itertools import chain
 from typing import Final
 
 ZWJ: Final = "\u200d"
@@ -100,8 +101,6 @@ _ODD: Final = sorted(
     + [(first, last, 0) for first, last in _ranges(_ZERO)]
     + [(first, last, 2) for first, last in _ranges(_WIDE)]
 )
-_STARTS: Final = [first for first, _, _ in _ODD]
-
 _BMP: Final = 0x10000
 
 
@@ -117,29 +116,37 @@ def _narrow_runs() -> re.Pattern[str]:
 NARROW: Final = _narrow_runs()
 """A run of characters of one cell each."""
 
-_KEPT: Final = 16_384
+_TABLE: Final = array("b", b"\x01") * (sys.maxunicode + 1)
+for _first, _last, _cells in [(0, 0x1F, -1), (0x7F, 0x7F, -1), *_ODD]:
+    _TABLE[_first : _last + 1] = array("b", [_cells]) * (_last + 1 - _first)
 
 
-class _Widths(dict[str, int]):
-    """Widths by character, looked up once each."""
+def width(char: str) -> int:
+    """Cells that `char` takes: 0 joins the cell before it, -1 is thrown away."""
+    return _TABLE[ord(char)]
 
-    def __missing__(self, char: str) -> int:
+
+def widths(text: str) -> list[int]:
+    """`width` of each character."""
+    return list(map(_TABLE.__getitem__, map(ord, text)))
+
+
+_KEPT: Final = 4096
+
+
+class _Columns(dict[str, tuple[str, ...]]):
+    """What the columns hold that a character of one or two cells takes."""
+
+    def __missing__(self, char: str) -> tuple[str, ...]:
         if len(self) >= _KEPT:
             self.clear()
-        cells = self[char] = _look_up(ord(char))
-        return cells
+        found = self[char] = (char, "") if width(char) == 2 else (char,)
+        return found
 
 
-width: Final[Callable[[str], int]] = _Widths().__getitem__
-"""Cells that a character takes: 0 joins the cell before it, -1 is thrown away."""
+_columns: Final = _Columns()
 
 
-def _look_up(code: int) -> int:
-    if code < 0x80:
-        return 1 if 0x20 <= code < 0x7F else -1
-    at = bisect_right(_STARTS, code) - 1
-    if at >= 0:
-        _, last, cells = _ODD[at]
-        if code <= last:
-            return cells
-    return 1
+def columns(text: str) -> list[str]:
+    """What each column holds of characters of one or two cells: the second half of a wide one is empty."""
+    return list(chain.from_iterable(map(_columns.__getitem__, text)))
