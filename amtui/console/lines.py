@@ -25,12 +25,17 @@ class Lines:
         """Whoever has a place: how to ask them for it, and their rank."""
         self._asked: set[object] = set()
         """Holders that were asked to step back and have not yet."""
+        self._waiting: dict[object, int] = {}
+        """Whoever waits for a place, with their rank: what becomes free is for the highest."""
         self._freed = asyncio.Event()
 
     @property
     def free(self) -> bool:
         """Whether `take` would succeed at once."""
-        return len(self._held) < self._room
+        return self._free_for(0)
+
+    def _free_for(self, rank: int) -> bool:
+        return len(self._held) < self._room and not any(other > rank for other in self._waiting.values())
 
     async def take(
         self,
@@ -48,13 +53,18 @@ class Lines:
         if rank is None:
             rank = 2 if step_back is None else 0
         end = asyncio.get_running_loop().time() + patience
-        while not self.free:
-            left = end - asyncio.get_running_loop().time()
-            if left <= 0 or not (self._ask_one(rank) or self._asked):
-                return False
-            await self._wait(left)
-        self._held[holder] = step_back, rank
-        return True
+        self._waiting[holder] = rank
+        try:
+            while not self._free_for(rank):
+                left = end - asyncio.get_running_loop().time()
+                if left <= 0 or not (self._ask_one(rank) or self._asked or len(self._held) < self._room):
+                    return False
+                await self._wait(left)
+            self._held[holder] = step_back, rank
+            return True
+        finally:
+            del self._waiting[holder]
+            self._freed.set()  # who waited behind this one looks again
 
     @property
     def yielding(self) -> bool:

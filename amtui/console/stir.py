@@ -89,8 +89,15 @@ class Stir:
     async def _run(self) -> None:
         """While anybody waits. Where nothing can rest, each is told to ask for itself."""
         mark = b"none"
+        lonely = False
         try:
             while self._seats:
+                if self._held and lonely and len(self._seats) == 1:
+                    # What one console has no use for sharing, it may have for itself: it looks whether a place is free.
+                    self._give()
+                    await asyncio.sleep(2 * self._timing.brisk)
+                    lonely = False
+                    continue
                 # Kept from one request to the next: a place that is free for a moment would be fought for.
                 if self._outranked or not self._held:
                     self._give()
@@ -100,6 +107,7 @@ class Stir:
                 if self._held:
                     with suppress(AmtuiError, TimeoutError, OSError):
                         told = await self._look(tuple(self._seats), mark)
+                lonely = told is not None and len(self._seats) == 1
                 if told is not None:
                     mark = told
                 elif not self._up.is_set():
@@ -123,6 +131,8 @@ class Stir:
         place = seats[0].place
         cap = place.provider.limits.exec_cap
         rest = self._timing.watch if cap is None else max(1, min(self._timing.watch, int(cap) - 3))
+        if len(seats) == 1:
+            rest = min(rest, int(PATIENCE))
         folders = sorted({seat.folder for seat in seats})
         pids = " ".join(sorted({seat.server() for seat in seats}))
         argv = [

@@ -66,3 +66,18 @@ async def test_who_waits_for_many_asks_only_who_watches_and_typists_ask_it_last(
     assert asked == ["view"]
     assert await lines.take("typist", None, patience=1.0)
     assert asked == ["view", "stir"]
+
+
+async def test_a_place_that_becomes_free_is_for_the_highest_who_waits() -> None:
+    lines = Lines(RESERVED + 1)
+
+    def step_back() -> None:
+        """As one does who wants its place back: gives it and asks for it again in one turn."""
+        lines.give("stir")
+        again.append(asyncio.ensure_future(lines.take("stir", step_back, patience=0.0, rank=1)))
+
+    again: list[asyncio.Future[bool]] = []
+    assert await lines.take("stir", step_back, rank=1)
+    assert await lines.take("typist", None, patience=5.0)
+    assert [await one for one in again] == [False]
+    assert not lines.free
