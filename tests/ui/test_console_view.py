@@ -280,9 +280,6 @@ async def test_refused_keys_are_shown_never_typed_again() -> None:
         app.console.status.unread = b"y\r"
         app.console.changed()
         await see(pilot, "typed just before it ended, perhaps unread: y")
-        app.console.status.unread = b"y\r"
-        app.console.changed()
-        await see(pilot, "typed just before it ended, perhaps unread: y")
         assert bytes(app.console.typed) == b""
 
 
