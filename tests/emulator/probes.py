@@ -300,6 +300,10 @@ def _broken() -> list[tuple[str, bytes]]:
             "a control after ESC": b"\x1b\0",
         }.items()
     ]
+    out += [
+        (f"DCS {final}, then what only a string swallows", b"\x1bP" + final.encode() + b"\x1b[31mab\x1b\\Y")
+        for final in "@Aq}~"
+    ]
     out += [(f"{name} after ESC", b"ab\x1b" + char + b"7X") for name, char in inside.items()]
     for sequence in (
         *(
@@ -418,6 +422,8 @@ def _wide() -> list[tuple[str, bytes]]:
         "line drawing onto wide": "ああ\x1b[1;2H\x1b(0qq",
         "line drawing, joined": "\x1b(0uj\u200dhé",
         "line drawing, many combining": "\x1b(0q" + "\u0301" * 10 + "X",
+        "underline colours over a double underline": "\x1b[?7l\x1b[4:2mab\r\x1b[4:2;58;5;3mab",
+        "underline colours over an underline": "\x1b[?7l\x1b[4mab\r\x1b[4;58;5;3mab",
         "blank with an underline colour": "\x1b[58;5;3m\x1b[?7l a",
         "blank in line drawing is used": "a\r\n\x1b(0 \x1b(B\x1bc",
         "blank where nothing wraps is not used": "a\r\n\x1b[?7l \x1bc",

@@ -267,3 +267,82 @@ def test_a_row_made_of_text() -> None:
     assert row.text == "axc  "
     with pytest.raises(AttributeError):
         row.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_how_text_is_stored_follows_every_switch() -> None:
+    """`plain` and `drawing` are kept beside the modes and character sets that they come from."""
+
+    def right(screen: Screen) -> bool:
+        drawing = screen.charsets[screen.shift]
+        plain = screen.modes.wrap and not screen.modes.insert and not drawing
+        return (screen.drawing, screen.plain) == (drawing, plain)
+
+    screen, stream = fed(b"")
+    for data in (
+        "[4h",
+        "[4l",
+        "[?7l",
+        "[?7h",
+        "(0",
+        "(B",
+        ")0",
+        "7",
+        "8",
+        "c",
+        "[4;?7h",
+        "(0",
+        "7",
+        "(B",
+        "8",
+        "c",
+    ):
+        for shift in ("", "\x0e", "\x0f"):
+            stream.feed(f"\x1b{data}{shift}".encode())
+            assert right(screen), (data, shift)
+    screen.set_mode(4)
+    assert not screen.plain
+    screen.reset_mode(4)
+    assert screen.plain
+    screen.reset_mode(7, private=True)
+    assert not screen.plain
+    screen.reset()
+    assert screen.plain
+    screen.define_charset("0", ")")
+    screen.shift_out()
+    assert screen.drawing
+    screen.shift_in()
+    assert not screen.drawing
+
+
+def test_titles_are_pushed_among_other_window_operations() -> None:
+    screen, stream = fed(b"\x1b]2;one\x07\x1b[3;22;22;22;0t\x1b]2;two\x07\x1b[22;2t\x1b]2;three\x07")
+    titles = []
+    for pop in (b"\x1b[23;1t", b"\x1b[23;0t", b"\x1b[8;23;23;9;23;23;2t", b"\x1b[23t"):
+        stream.feed(pop)
+        titles.append(screen.title)
+    assert titles == ["three", "two", "one", "one"]
+
+
+def test_the_kitty_keyboard_is_only_noted() -> None:
+    screen, stream = fed(b"\x1b[>5u")
+    assert screen.modes.kitty_flags == 5
+    stream.feed(b"\x1b[<u")
+    assert screen.modes.kitty_flags == 0
+    stream.feed(b"\x1b[=33u")
+    assert screen.modes.kitty_flags == 1
+
+
+def test_a_plain_cell_of_pytes_has_no_attributes() -> None:
+    screen, _ = fed(b"")
+    screen.buffer[0][0] = Char("x")
+    screen.buffer[0][1] = Char("y", underscore=True, bold=True)
+    assert screen.row(0).attrs[0] is DEFAULT
+    assert screen.row(0).attrs[1] == Attr(flags=BOLD, underline=1)
+    assert not any((screen.buffer[0][0].overline, screen.buffer[0][0].dim, screen.buffer[0][0].conceal))
+
+
+def test_lines_that_are_paged_in_are_stored_compactly() -> None:
+    screen, _ = fed(b"line\r\n" * 30)
+    screen.history.restart(40)
+    assert screen.history.extend_older([b"\x1b[31mred\x1b[m line"] * 40) == 40
+    assert all(row._text is not None for row in screen.history)
