@@ -90,6 +90,15 @@ class History:
         self._packed = min(self._packed, self.next)
         return rows
 
+    def drop(self, count: int) -> int:
+        """Lose up to `count` of the newest lines; returns how many."""
+        count = min(count, self.next - self.base)
+        for _ in range(min(count, len(self._rows))):
+            self._rows.pop()
+        self.next -= count
+        self._packed = min(self._packed, self.next)
+        return count
+
     def replace(self, rows: Sequence[Row]) -> None:
         """Other rows for all lines kept, as they were wrapped anew. They get numbers never used."""
         unknown = self.first - self.base

@@ -100,11 +100,12 @@ class Screens(Drawing):
             size = history.next - history.base
             # lines of the history fit already; only their number counts
             every, scrolled = reflow(shown, columns, history.scrolled - size)
-            every += self._blanks(lines - len(every), None)
-            history.extend(every[:-lines])
-            history.scrolled = size + scrolled
             cursor.x, y = place(every, *place_of)
             y -= len(every) - lines
+            if len(every) < lines:  # history moves down into what is shown, and is lost with it
+                y -= lines - len(every) - history.drop(lines - len(every))
+            history.extend(every[:-lines])
+            history.scrolled = size + scrolled
             if y < 0:
                 cursor.x = y = 0
         cursor.y = y

@@ -234,3 +234,16 @@ def test_an_alternate_screen_that_is_full_is_wrapped_for_the_size_of_the_main_on
     data += b"\x1b[H\x1b[2J" + b"".join(rows) + b"\x1b[9;1H\x1b[?1049l"
     recording = Recording("full", *before, data, ((cut, (40, 9)),))
     assert compared(recording, watch(stage(), recording))[1] == []
+
+
+@pytest.mark.parametrize("entered", [b"1049", b"47"])
+@pytest.mark.parametrize("lines", [2, 9, 30])
+def test_history_that_moves_down_into_a_wider_alternate_screen_is_lost(
+    stage: Callable[[], Pane], entered: bytes, lines: int
+) -> None:
+    """Wrapped lines of the alternate screen are joined at the old width; what then comes down is overwritten."""
+    data = b"".join(b"line %d\r\n" % n for n in range(lines)) + b"$ \x1b[?" + entered + b"h"
+    cut = len(data)
+    data += b"\x1b[H\x1b[2J" + b"wrapped more than once, twice\r\n" * 2 + b"\x1b[?" + entered + b"lX"
+    recording = Recording("joined", 40, 9, data, ((cut, (10, 12)),))
+    assert compared(recording, watch(stage(), recording))[1] == []
