@@ -90,6 +90,7 @@ class Row:
         "cache",
         "chars",
         "erasures",
+        "reach",
         "version",
         "wide",
         "wrapped",
@@ -110,6 +111,9 @@ class Row:
         self.version = 0
         """Changes whenever the row does."""
         self.erasures = 0
+        self.reach = 0
+        """Cells up to the last one that something was ever drawn to, as far as it was erased since: tmux counts
+        them when it wraps lines anew (cellused)."""
         self.cache: Any = None
         """For whoever draws the row; never read or written here."""
         self._text: str | tuple[str, ...] | None = None
@@ -124,7 +128,7 @@ class Row:
         row.wide = False
         row.wrapped = wrapped
         row.version = 1 if text else 0
-        row.erasures = 0
+        row.erasures = row.reach = 0
         row.cache = None
         return row
 
@@ -157,6 +161,11 @@ class Row:
         if len(text) == len(chars) and not self.wide:
             used = max(used, len(text.rstrip(" ")))
             self._text = text[:used]
+            end = len(chars)
+            while end > used and attrs[end - 1] is ERASED:
+                end -= 1
+            if end > used:  # drawn blanks, which are not stored
+                self.reach = max(self.reach, end)
         else:
             self._text = tuple(chars)
         self._spans = tuple(spans)

@@ -6,6 +6,8 @@ the function. Semantics: tmux 3.3a's screen-write.c.
 
 from __future__ import annotations
 
+from operator import is_
+
 from amtui.emulator.cells import DEFAULT, Attr, Row, SharedRow, erased
 from amtui.emulator.state import State
 
@@ -190,10 +192,23 @@ class Editing(State):
             self._clear_lines(y, 1)
             return
         row = self._own(y)
+        if row.version and end > row.reach:
+            self._note_reach(row, start, end)
         row.chars[start:end] = self._blank_chars[start:end]
         row.attrs[start:end] = [erased(self.cursor.attr.bg)] * (end - start)
         row.version += 1
         row.erasures += 1
+
+    def _note_reach(self, row: Row, start: int, end: int) -> None:
+        """What is erased from `start` up to `end` may have been the last that was drawn to."""
+        attrs, blank = row.attrs, self._blank_attrs
+        if attrs[start:end] == blank[start:end]:  # nothing was drawn, or blanks
+            left = attrs[start:end]
+            if row.chars[start:end] == self._blank_chars[start:end] and all(map(is_, left, blank)):
+                return
+        while end > start and attrs[end - 1] is erased(attrs[end - 1].bg):
+            end -= 1
+        row.reach = max(row.reach, end)
 
     def erase_in_line(self, how: Number = 0, private: bool | Number = False, *_: Number) -> None:
         """EL: 0 to the end, 1 from the start, 2 all. `private` is pyte's and makes no difference."""
@@ -246,6 +261,7 @@ class Editing(State):
         if kept <= 0:
             row.erasures += 1
             return
+        row.reach = columns
         row.chars[x + count : columns] = row.chars[x : x + kept]
         row.attrs[x + count : columns] = row.attrs[x : x + kept]
         freed = min(kept, count)
@@ -271,6 +287,10 @@ class Editing(State):
             self._clear_lines(y, 1)
             return
         row = self._own(y)
+        if row.version:
+            self._note_reach(row, x, self.columns)
+        if x + count < self.columns:
+            row.reach = max(row.reach, self.columns - count)
         del row.chars[x : x + count], row.attrs[x : x + count]
         row.chars += [" "] * count
         row.attrs += [erased(self.cursor.attr.bg)] * count

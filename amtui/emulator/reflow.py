@@ -33,9 +33,9 @@ def used(row: Row) -> int:
     """Cells of a row up to the last one that something was drawn to."""
     chars, attrs = row.chars, row.attrs
     end = len(chars)
-    while end and chars[end - 1] == " " and attrs[end - 1] is erased(attrs[end - 1].bg):
+    while end > row.reach and chars[end - 1] == " " and attrs[end - 1] is erased(attrs[end - 1].bg):
         end -= 1
-    return end
+    return max(end, row.reach)
 
 
 def drawn(blank: Attr) -> Attr:
@@ -52,7 +52,10 @@ def reflow(rows: Sequence[Row], columns: int, scrolled: int = 0) -> tuple[list[R
     lines = []
     for row in rows:
         end = used(row)
-        lines.append(_Line(row.chars[:end], row.attrs[:end], row.wrapped))
+        hidden = max(0, end - len(row))
+        lines.append(
+            _Line(row.chars[:end] + [" "] * hidden, row.attrs[:end] + [ERASED] * hidden, row.wrapped)
+        )
     out: list[_Line] = []
     at = 0
     while at < len(lines):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from amtui.emulator.cells import DEFAULT, Row
+from amtui.emulator.reflow import used
 
 if TYPE_CHECKING:
     from amtui.emulator.screen import Screen
@@ -203,6 +204,7 @@ def _restore(
 ) -> None:
     changed = screen.changed
     main, main_size = screen.main, screen.main_size
+    before = _cut(screen, state) if state.alternate and main is not None else []
     screen._set_up(state.width, state.height, screen.history)
     screen.changed = changed
     stream.attach(screen)
@@ -212,9 +214,21 @@ def _restore(
         screen.main = _filled(screen, saved or [], *screen.main_size)
         if main is not None and _same(main, screen.main, state.width):
             screen.main, screen.main_size = main, main_size
+    for old, row in zip(before, screen.rows, strict=False):
+        wide = min(len(old), len(row))
+        if old.chars[:wide] == row.chars[:wide]:
+            row.wrapped, row.reach = old.wrapped, used(old)
     screen.cursor.x = min(state.cursor_x, state.width)
     screen.cursor.y = min(state.cursor_y, state.height - 1)
     screen.set_title(state.title)
+
+
+def _cut(screen: Screen, state: SnapshotState) -> list[Row]:
+    """The alternate screen's lines that a new height leaves: tmux takes them from below the cursor first, then
+    from the top (screen_resize_y)."""
+    needed = max(0, screen.lines - state.height)
+    below = min(needed, screen.lines - 1 - screen.cursor.y)
+    return screen.rows[needed - below : screen.lines - below]
 
 
 def _same(kept: list[Row], captured: list[Row], columns: int) -> bool:

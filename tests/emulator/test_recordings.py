@@ -247,3 +247,45 @@ def test_history_that_moves_down_into_a_wider_alternate_screen_is_lost(
     data += b"\x1b[H\x1b[2J" + b"wrapped more than once, twice\r\n" * 2 + b"\x1b[?" + entered + b"lX"
     recording = Recording("joined", 40, 9, data, ((cut, (10, 12)),))
     assert compared(recording, watch(stage(), recording))[1] == []
+
+
+SIZES = ((20, 6), (12, 6), (20, 4), (30, 9), (9, 3), (40, 12), (5, 5))
+EDITS = ("[J", "[K", "[1K", "[2J", "[L", "[M", "[3P", "[2@", "[4X", "[44mx [K\x1b[m")
+
+
+def drawn(chance: random.Random, columns: int, lines: int) -> bytes:
+    """A little of what programs draw, to wrap and to erase."""
+    out = []
+    for _ in range(chance.randint(0, 8)):
+        kind = chance.random()
+        if kind < 0.6:
+            longest = chance.choice((4, columns, 2 * columns))
+            out.append("".join(chance.choice("ab c漢é") for _ in range(chance.randint(0, longest))))
+            out.append(chance.choice(("", "\r\n", "\r\n")))
+        elif kind < 0.75:
+            out.append(f"\x1b[{chance.randint(1, lines)};{chance.randint(1, columns)}H")
+        else:
+            out.append(chance.choice(("\n", *(f"\x1b{edit}" for edit in EDITS))))
+    return "".join(out).encode()
+
+
+@pytest.mark.prove
+def test_an_alternate_screen_left_at_any_other_size(stage: Callable[[], Pane]) -> None:
+    """Random screens, resized up to twice, with cells erased, hidden and shown again. What a narrow screen hid
+    no capture tells, so one in a hundred may differ when it is wide again."""
+    count, wrong = size(25, 400), []
+    start = 5_000 if not proving() else random.SystemRandom().randrange(10**9)
+    for seed in range(start, start + count):
+        chance = random.Random(f"left {seed}")
+        sizes = chance.sample(SIZES, chance.choice((2, 2, 3)))
+        mode = chance.choice(("1049", "1049", "47"))
+        data = drawn(chance, *sizes[0]) + f"\x1b[?{mode}h".encode() + drawn(chance, *sizes[0])
+        resizes = []
+        for each in sizes[1:]:
+            resizes.append((len(data), each))
+            data += (b"\x1b[H\x1b[2J" if chance.random() < 0.3 else b"") + drawn(chance, *each)
+        data += f"\x1b[?{mode}l".encode() + drawn(chance, *sizes[-1])
+        recording = Recording(f"left {seed}", *sizes[0], data, tuple(resizes))
+        wrong += compared(recording, watch(stage(), recording))[1][:1]
+    report("alternate screens left at another size", count - len(wrong), count, "random, up to two resizes")
+    assert len(wrong) <= count // 50, wrong
