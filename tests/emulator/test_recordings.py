@@ -289,3 +289,28 @@ def test_an_alternate_screen_left_at_any_other_size(stage: Callable[[], Pane]) -
         wrong += compared(recording, watch(stage(), recording))[1][:1]
     report("alternate screens left at another size", count - len(wrong), count, "random, up to two resizes")
     assert len(wrong) <= count // 50, wrong
+
+
+LINES = b"".join(b"line %d\r\n" % n for n in range(9))
+UNSEEN = {
+    "erased to the end of a line": (
+        (20, 6), [b"$ ", b"", b"\x1b[H\x1b[2J" + (b"x" * 35 + b"\r\x1b[5C\x1b[K\r\n") * 7], [(40, 9)],
+    ),
+    "drawn blanks in the history": ((5, 5), ["aca 漢\r\n".encode() * 8, b"", b""], [(40, 12)]),
+    "lines cut at the top": (
+        (20, 6), [LINES, b"", b"\x1b[H\x1b[2J" + b"wrapped twice or more often, " * 2, b""], [(12, 6), (12, 3)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_what_no_capture_tells_of_an_alternate_screen_is_remembered(
+    stage: Callable[[], Pane], name: str
+) -> None:
+    before, (main, *drawn_then), sizes = UNSEEN[name]
+    data, resizes = main + b"\x1b[?1049h" + drawn_then[0], []
+    for each, text in zip(sizes, drawn_then[1:], strict=True):
+        resizes.append((len(data), each))
+        data += text
+    recording = Recording("unseen", *before, data + b"\x1b[?1049lX", tuple(resizes))
+    assert compared(recording, watch(stage(), recording))[1] == []
