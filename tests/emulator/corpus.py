@@ -238,18 +238,19 @@ class Untold:
             setattr(screen.modes, name, value)
         screen._refresh_plain()
         if (screen.columns, screen.lines) == self.size:
-            for row, (wrapped, at, attrs) in zip(screen.rows, self.rows, strict=True):
-                row.wrapped = wrapped
+            for row, (wrapped, reach, at, attrs) in zip(screen.rows, self.rows, strict=True):
+                row.wrapped, row.reach = wrapped, reach
                 row.attrs[at:] = attrs
         if screen.main_size == self.main_size:
-            for row, (wrapped, at, attrs) in zip(screen.main or [], self.main, strict=False):
-                row.wrapped = wrapped
+            for row, (wrapped, reach, at, attrs) in zip(screen.main or [], self.main, strict=False):
+                row.wrapped, row.reach = wrapped, reach
                 row.attrs[at:] = attrs
 
 
-def _tail(row: Row) -> tuple[bool, int, list[Any]]:
-    """Whether a row is wrapped, and its cells at the end that only have a background: not in a capture."""
+def _tail(row: Row) -> tuple[bool, int, int, list[Any]]:
+    """Whether a row is wrapped, how far it was ever drawn to, and its cells at the end that only have a background:
+    not in a capture."""
     at = len(row.chars)
     while at and row.chars[at - 1] == " " and row.attrs[at - 1] == DEFAULT._replace(bg=row.attrs[at - 1].bg):
         at -= 1
-    return row.wrapped, at, row.attrs[at:]
+    return row.wrapped, row.reach, at, row.attrs[at:]
