@@ -50,9 +50,16 @@ ticks() { # PID: state letter and start ticks of a process, or dashes
   fi
   echo "- -"
 }
-facts=$(tmux -u -S "$1" display-message -p -t "=$2:" '"""
+ask() { tmux -u -S "$1" display-message -p -t "=$2:" '"""
     + _FACTS
-    + """' \\; capture-pane -p -t "=$2:" 2>/dev/null) || facts=''
+    + """' \\; capture-pane -p -t "=$2:" 2>/dev/null; }
+facts=$(ask "$1" "$2") || facts=''
+case $facts in '1|||'*)
+  # tmux 3.3a of Debian misses the end of most programs; told to look, it learns how this one ended.
+  kill -CHLD "$(tmux -u -S "$1" display-message -p '#{pid}' 2>/dev/null)" 2>/dev/null
+  sleep 0.1 2>/dev/null || sleep 1
+  facts=$(ask "$1" "$2") || facts='' ;;
+esac
 printf %s "$facts" | section facts
 pane=$(printf '%s\\n' "$facts" | head -n 1 | cut -d '|' -f 4)
 case $pane in '' | *[!0-9]*) pane=0 ;; esac
