@@ -15,6 +15,14 @@ from ui_pilot import PROMPT, QUESTION, UPSTREAMS, Start, crash_text, fleet_rows,
 from amtui.app import AmtuiApp
 
 
+@pytest.fixture(autouse=True)
+def true_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One terminal for all: Textual keeps a style's codes for the colours of whoever asked first."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
 @pytest.fixture
 def ctx(tmp_path: Path) -> FakeContext:
     """A fleet of eight workers with consoles."""
