@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,17 @@ async def test_another_viewer_leaves_a_waiting_request_its_wake_up(tmp_path: Pat
             await until(lambda: text(first).count("news") == 2, "the echo")
 
 
+@contextmanager
+def heard(how: signal.Signals) -> Iterator[None]:
+    """What is started in here hears the signal, though these tests may run under nohup: a shell cannot undo that."""
+    before = None if how is signal.SIGKILL else signal.signal(how, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(how, before)
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 async def test_a_key_channel_that_is_killed_leaves_nothing(tmp_path: Path, how: signal.Signals) -> None:
     async with rig(tmp_path) as it:
@@ -52,9 +65,10 @@ async def test_a_key_channel_that_is_killed_leaves_nothing(tmp_path: Path, how: 
             "1" if how is signal.SIGKILL else "60"
         )  # only who cannot say good-bye is found out by its silence
         argv = helper.request_argv(it.place, MAIN_CONSOLE, "control", rest)
-        channel = await asyncio.to_thread(
-            subprocess.Popen, argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-        )
+        with heard(how):
+            channel = await asyncio.to_thread(
+                subprocess.Popen, argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            )
         assert channel.stdin is not None
         assert channel.stdout is not None
         assert (await asyncio.to_thread(channel.stdout.readline)).startswith(b"%")
