@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from console_rig import hub, rig, text, until
+from console_rig import Rig, hub, rig, text, until
 from faults import FaultyProvider
 
 from amtui.console import helper
@@ -87,3 +88,42 @@ async def test_a_key_channel_that_is_killed_leaves_nothing(tmp_path: Path, how: 
         await until(
             lambda: not [line for line in it.processes() if " -C " in line or " control " in line], "its end"
         )
+
+
+@pytest.mark.parametrize("caps", [None, EXEC_ONLY], ids=["L3", "L1"])
+async def test_a_picture_whose_maker_was_killed_is_made_again(tmp_path: Path, caps: Cap | None) -> None:
+    """The pump writes to the log of a generation that was begun and never became the present one."""
+    async with rig(tmp_path) as it:
+        await it.start("sh", "-c", "printf ready; exec cat")
+        place = it.with_provider(FaultyProvider(it.place.provider, 0.0, caps=caps))
+        run = Path(place.run(MAIN_CONSOLE))
+        async with hub() as one, hub() as two:
+            watching = await one.open(place, MAIN_CONSOLE)
+            await watching.ready(10)
+            await until(lambda: any((run / "w").iterdir()), "its waiting request")
+            await begin_a_picture(it, run)
+            it.tmux("send-keys", "-t", f"={MAIN_CONSOLE}:", "news", "Enter")
+            await until(lambda: text(watching).count("news") == 2, "the echo")
+            await begin_a_picture(it, run)
+            coming = await two.open(place, MAIN_CONSOLE)
+            await coming.ready(10)
+            it.tmux("send-keys", "-t", f"={MAIN_CONSOLE}:", "more", "Enter")
+            for handle in (coming, watching):
+                await until(lambda handle=handle: text(handle).count("more") == 2, "the echo")  # type: ignore[misc]
+
+
+async def begin_a_picture(it: Rig, run: Path) -> None:
+    """As who is killed between tmux's turn and telling that there is a new generation."""
+
+    def lock() -> bool:
+        try:
+            (run / "lk").mkdir()
+        except FileExistsError:  # somebody makes one right now
+            return False
+        return True
+
+    await until(lock, "its turn")
+    generation = int((run / "cur").read_text()) + 1
+    (run / f"log.{generation}").touch()
+    pump = helper.request_argv(it.place, MAIN_CONSOLE, "pump", str(generation))
+    it.tmux("pipe-pane", "-O", "-t", f"={MAIN_CONSOLE}:", "exec " + shlex.join(pump))
