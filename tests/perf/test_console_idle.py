@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ from amtui.ops.benchmark_contenders import ExecOnly
 from amtui.providers.base import Cap, Place, Provider
 from amtui.providers.local import LocalProvider
 from amtui.providers.ssh import SshProvider
+
+
+def at(picked: str) -> pytest.MarkDecorator:
+    """At which level a test runs: at both, under `make test` at that picked."""
+    return pytest.mark.parametrize("level", ["L3", "L1"] if proving() else [picked])
+
 
 RAW = "stty raw -echo; printf ready; exec tee typed"
 VIEWER = """
@@ -217,7 +224,7 @@ async def test_idle_consoles(
 
 @pytest.mark.prove
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("level", ["L3", "L1"])
+@at("L3")
 async def test_back_in_view_within_a_round_trip(far: FarHost, tmp_path: Path, level: str) -> None:
     """Over a slow link: from "show it" to the picture that was not sent while it was hidden."""
     rtt = size(0.4, 0.2)
@@ -246,12 +253,9 @@ async def test_back_in_view_within_a_round_trip(far: FarHost, tmp_path: Path, le
     assert middle <= 1.25 if proving() else min(ratios) < 1.9, ratios
 
 
-LEVELS = pytest.mark.parametrize("level", ["L3", "L1"])
-
-
 @pytest.mark.prove
 @pytest.mark.timeout(300)
-@LEVELS
+@at("L3")
 async def test_a_viewer_that_is_killed_leaves_nothing(far: FarHost, tmp_path: Path, level: str) -> None:
     """kill -9 of the client: sshd closes its sessions, and nothing of ours rests on the host."""
     async with placed(far, tmp_path, level) as place:
@@ -275,7 +279,7 @@ async def test_a_viewer_that_is_killed_leaves_nothing(far: FarHost, tmp_path: Pa
 
 @pytest.mark.prove
 @pytest.mark.timeout(300)
-@LEVELS
+@at("L1")
 async def test_closing_leaves_nothing(far: FarHost, tmp_path: Path, level: str) -> None:
     """The viewer is closed as it should be: at once nothing of it rests on the host, and each key was read."""
     async with placed(far, tmp_path, level) as place:
@@ -301,7 +305,7 @@ async def test_closing_leaves_nothing(far: FarHost, tmp_path: Path, level: str) 
 
 @pytest.mark.prove
 @pytest.mark.timeout(300)
-@LEVELS
+@at("L3")
 async def test_a_link_that_is_cut_leaves_nothing(far: FarHost, tmp_path: Path, level: str) -> None:
     """Nothing passes any more and nobody says so: the host finds out by itself. Under `make test` beats are quicker."""
     timing = Timing(poll=size(5, 50), beat=size(2, 15), deadline=3.0)
@@ -336,7 +340,7 @@ async def test_a_link_that_is_cut_leaves_nothing(far: FarHost, tmp_path: Path, l
 
 @pytest.mark.prove
 @pytest.mark.timeout(300)
-@LEVELS
+@at("L1")
 async def test_frozen_in_mid_typing(far: FarHost, tmp_path: Path, level: str) -> None:
     """The link stands still for 5 s: every key once, and on screen soon after it moves again."""
     keys, frozen = size(60, 200), size(2.0, 5.0)
@@ -368,8 +372,10 @@ async def test_frozen_in_mid_typing(far: FarHost, tmp_path: Path, level: str) ->
 
 @pytest.mark.prove
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("how", ["deaf", "closed"])
-@LEVELS
+@pytest.mark.parametrize(
+    ("level", "how"),
+    list(product(["L3", "L1"], ["deaf", "closed"])) if proving() else [("L1", "deaf"), ("L3", "closed")],
+)
 async def test_reconnects_by_itself(far: FarHost, tmp_path: Path, level: str, how: str) -> None:
     """Connections die, silently or not, while new ones would work: back within 10 s, no key lost."""
     async with placed(far, tmp_path, level) as place, hub(Timing()) as consoles:
