@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.color import ColorSystem
+from rich.style import Style
 from textual.pilot import Pilot
+from textual.strip import Strip
 from ui_fake import NOW, FakeConsole, FakeContext, FakeFleet, FakeOperations
 from ui_pilot import PROMPT, QUESTION, UPSTREAMS, Start, crash_text, fleet_rows, text, until
 
@@ -21,6 +24,13 @@ def true_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.delenv("NO_COLOR", raising=False)
+    render = Strip.render_style.__func__  # type: ignore[attr-defined]  # a class method's own function
+
+    def fresh(cls: type[Strip], style: Style, text: str, color_system: ColorSystem) -> str:
+        style._ansi = None
+        return str(render(cls, style, text, color_system))
+
+    monkeypatch.setattr(Strip, "render_style", classmethod(fresh))
 
 
 @pytest.fixture
