@@ -134,6 +134,15 @@ def _cells(text: str, attr: Attr, cells: int) -> list[tuple[str, Attr]]:
     return out
 
 
+def _half(view: ConsoleView, x: int, y: int, covered: Region) -> bool:
+    """Whether (x, y) is one half of a wide character whose other half is covered: the compositor leaves a blank."""
+    where = Offset(view.content_region.x + x, view.content_region.y + y)
+    if expected(view, x, y, view.palette)[0] == "":
+        return covered.contains_point(where - Offset(1, 0))
+    after = x + 1 < view.size.width and expected(view, x + 1, y, view.palette)[0] == ""
+    return after and covered.contains_point(where + Offset(1, 0))
+
+
 def differences(app: Wall) -> list[str]:
     """Cells of the terminal that are not what the consoles hold."""
     found = []
@@ -152,6 +161,8 @@ def differences(app: Wall) -> list[str]:
                         found.append(f"{where}: {now} instead of the curtain")
                     continue
                 want = expected(view, x, y, view.palette)
+                if covered is not None and _half(view, x, y, covered):
+                    want = (" ", *want[1:])
                 if now != want:
                     found.append(f"{view.label} ({x},{y}): {now} instead of {want}")
     return found
