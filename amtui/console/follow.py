@@ -9,6 +9,7 @@ from typing import Final
 
 from amtui.console import helper
 from amtui.console.input import Outbox
+from amtui.console.lines import rest_for
 from amtui.console.protocol import FailureFrame, Frame, FrameReader
 from amtui.console.session import Session
 from amtui.console.stir import Stir
@@ -107,8 +108,7 @@ async def follow_polls(session: Session) -> None:
 
 def resting(session: Session) -> int:
     """Seconds that one request may rest on the host."""
-    cap = session.place.provider.limits.exec_cap
-    return session.timing.poll if cap is None else max(1, min(session.timing.poll, int(cap) - 3))
+    return rest_for(session.timing.poll, session.place.provider.limits.exec_cap)
 
 
 async def follow_briskly(session: Session, until: Callable[[], bool], stir: Stir) -> None:

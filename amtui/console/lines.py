@@ -8,12 +8,21 @@ one that is only watched; that one then asks every second instead.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final, TypeVar
+
+Answer = TypeVar("Answer")
 
 RESERVED: Final = 2
 """Places that resting requests leave free."""
+PATIENCE: Final = 3.0
+"""Seconds to wait for the place of a console that is only watched."""
+
+
+def rest_for(seconds: int, cap: float | None) -> int:
+    """How long a request that should rest so many seconds may, where the substrate ends a command after `cap`."""
+    return seconds if cap is None else max(1, min(seconds, int(cap) - 3))
 
 
 class Lines:
@@ -91,3 +100,46 @@ class Lines:
         self._held.pop(holder, None)
         self._asked.discard(holder)
         self._freed.set()
+
+
+class Shared:
+    """The place of a request that rests for several consoles, kept from one request to the next.
+
+    One that is free for a moment would be fought for. It goes to who types, who therefore sets `up`.
+    """
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self.held = False
+        """It is ours."""
+        self._outranked = False
+        self.up = asyncio.Event()
+        """Set when what rests must end: somebody needs the place, or its owner has another reason."""
+
+    async def take(self) -> bool:
+        """See to it that the place is ours, unless somebody needs it more; whether it is."""
+        if self._outranked or not self.held:
+            self.give()
+            self.held = await self._lines.take(self, self._step_back, patience=PATIENCE, rank=1)
+        return self.held
+
+    def give(self) -> None:
+        """The place is free again."""
+        self.held = self._outranked = False
+        self._lines.give(self)
+
+    def _step_back(self) -> None:
+        self._outranked = True
+        self.up.set()
+
+    async def unless_up(self, request: Coroutine[Any, Any, Answer]) -> Answer | None:
+        """What `request` returns; None when `up` was set first, which ends it. Raises what it raises."""
+        asked = asyncio.ensure_future(request)
+        up = asyncio.ensure_future(self.up.wait())
+        try:
+            await asyncio.wait({asked, up}, return_when=asyncio.FIRST_COMPLETED)
+            return asked.result() if asked.done() else None
+        finally:
+            for task in (asked, up):
+                task.cancel()
+            await asyncio.gather(asked, up, return_exceptions=True)

@@ -14,15 +14,13 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-from amtui.console.lines import Lines
+from amtui.console.lines import PATIENCE, Lines, Shared, rest_for
 from amtui.console.status import Timing
 from amtui.errors import AmtuiError, ProtocolError
 from amtui.providers.base import Place, Purpose
 
 _NAP: Final = 0.5
 """Seconds between two looks at the logs, on the host."""
-PATIENCE: Final = 3.0
-"""Seconds to wait for the place of a console that is only watched and has one of its own."""
 _LOG: Final = re.compile(rb" *([0-9]{1,16}) (/.*)/log\.([0-9]{1,16})\Z")
 
 
@@ -57,12 +55,10 @@ class Stir:
     """The request that rests on one host for all consoles there which have none of their own."""
 
     def __init__(self, lines: Lines, timing: Timing) -> None:
-        self._lines, self._timing = lines, timing
+        self._timing = timing
         self._seats: set[Seat] = set()
-        self._up = asyncio.Event()
-        """Set when what rests must end: seats changed, or somebody needs the place."""
-        self._held = self._outranked = False
-        """A place on the host is ours; somebody needs it."""
+        self._rest = Shared(lines)
+        """Up also when seats changed."""
         self._task: asyncio.Task[None] | None = None
 
     @contextmanager
@@ -70,14 +66,14 @@ class Stir:
         """Wait with the others, for as long as the context lasts. `server` gives the pid of its tmux server."""
         seat = Seat(place, console, server)
         self._seats.add(seat)
-        self._up.set()
+        self._rest.up.set()
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._run())
         try:
             yield seat
         finally:
             self._seats.discard(seat)
-            self._up.set()
+            self._rest.up.set()
 
     async def aclose(self) -> None:
         """End what rests."""
@@ -92,45 +88,33 @@ class Stir:
         lonely = False
         try:
             while self._seats:
-                if self._held and lonely and len(self._seats) == 1:
+                if self._rest.held and lonely and len(self._seats) == 1:
                     # What one console has no use for sharing, it may have for itself: it looks whether a place is free.
-                    self._give()
+                    self._rest.give()
                     await asyncio.sleep(2 * self._timing.brisk)
                     lonely = False
                     continue
-                # Kept from one request to the next: a place that is free for a moment would be fought for.
-                if self._outranked or not self._held:
-                    self._give()
-                    self._held = await self._lines.take(self, self._step_back, patience=PATIENCE, rank=1)
-                self._up.clear()
+                held = await self._rest.take()
+                self._rest.up.clear()
                 told = None
-                if self._held:
+                if held:
                     with suppress(AmtuiError, TimeoutError, OSError):
                         told = await self._look(tuple(self._seats), mark)
                 lonely = told is not None and len(self._seats) == 1
                 if told is not None:
                     mark = told
-                elif not self._up.is_set():
+                elif not self._rest.up.is_set():
                     mark = b"none"
                     for seat in self._seats:
                         seat.stir()
                 await asyncio.sleep(self._timing.brisk)
         finally:
-            self._give()
-
-    def _step_back(self) -> None:
-        self._outranked = True
-        self._up.set()
-
-    def _give(self) -> None:
-        self._held = self._outranked = False
-        self._lines.give(self)
+            self._rest.give()
 
     async def _look(self, seats: tuple[Seat, ...], mark: bytes) -> bytes | None:
         """One request: the new mark, or None when it was called off."""
         place = seats[0].place
-        cap = place.provider.limits.exec_cap
-        rest = self._timing.watch if cap is None else max(1, min(self._timing.watch, int(cap) - 3))
+        rest = rest_for(self._timing.watch, place.provider.limits.exec_cap)
         if len(seats) == 1:
             rest = min(rest, int(PATIENCE))
         folders = sorted({seat.folder for seat in seats})
@@ -147,17 +131,10 @@ class Stir:
             *folders,
         ]
         timeout = rest + self._timing.deadline
-        asked = asyncio.ensure_future(place.exec(argv, timeout=timeout, purpose=Purpose.CONSOLE))
-        up = asyncio.ensure_future(self._up.wait())
-        try:
-            await asyncio.wait({asked, up}, return_when=asyncio.FIRST_COMPLETED)
-            if not asked.done():
-                return None
-            lines = asked.result().stdout.strip(b"\n").split(b"\n")
-        finally:
-            for task in (asked, up):
-                task.cancel()
-            await asyncio.gather(asked, up, return_exceptions=True)
+        done = await self._rest.unless_up(place.exec(argv, timeout=timeout, purpose=Purpose.CONSOLE))
+        if done is None:
+            return None
+        lines = done.stdout.strip(b"\n").split(b"\n")
         if not re.fullmatch(rb"[0-9a-f]{1,64}", lines[0]):
             raise ProtocolError("the host did not say what its consoles printed", op="console")
         self._compare(seats, lines[1:])

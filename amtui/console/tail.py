@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
 
 from amtui.console import helper
 from amtui.console.bare import Bare
 from amtui.console.channel import KeyChannel
 from amtui.console.follow import follow_briskly, follow_duplex, follow_looks, follow_polls, follow_stream
 from amtui.console.ladder import DUPLEX, STEADY, Ladder, Level
-from amtui.console.lines import Lines
+from amtui.console.lines import PATIENCE, Lines
 from amtui.console.session import Session
 from amtui.console.status import Link
 from amtui.console.stir import Stir
@@ -29,9 +28,6 @@ from amtui.errors import (
     StreamBroken,
     Unreachable,
 )
-
-_PATIENCE: Final = 3.0
-"""Seconds that a console which is typed into waits for the place of one that is only watched."""
 
 
 class Tail:
@@ -117,7 +113,7 @@ class Tail:
         Ends when nobody looks, when another console needs the place, or when a better level should be tried.
         """
         session = self.session
-        patience = _PATIENCE if self._typing else 0.0
+        patience = PATIENCE if self._typing else 0.0
         resting = await self._lines.take(self, None if self._typing else self._step_back, patience=patience)
         self._note(level if resting else Level.L1)
         if not resting:
@@ -205,7 +201,7 @@ class Tail:
             await self._until(lambda: self._seen and self._typing)
             channel = KeyChannel(session)
             began = session.clock()
-            if await self._lines.take(channel, None, patience=_PATIENCE):
+            if await self._lines.take(channel, None, patience=PATIENCE):
                 try:
                     self.typist.channel = channel
                     with suppress(AmtuiError, TimeoutError, OSError):

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from amtui.console import roster
-from amtui.console.lines import Lines
+from amtui.console.lines import Lines, Shared, rest_for
 from amtui.console.roster import Listed
 from amtui.console.status import Timing
-from amtui.console.stir import PATIENCE
 from amtui.errors import AmtuiError, ExecTimeout, Unreachable
 from amtui.providers.base import Place
 
@@ -32,14 +31,12 @@ class Watch:
         """That is why: the host itself is out of reach."""
         self.told_at = clock()
         """When the host last answered, by the hub's clock."""
-        self._lines, self._timing, self._clock = lines, timing, clock
+        self._timing, self._clock = timing, clock
         self._rests = True
         """The last request rested on the host, or could have."""
         self._listeners: dict[object, Callable[[], None]] = {}
-        self._held = self._outranked = False
-        """A place on the host is ours; somebody needs it."""
-        self._up = asyncio.Event()
-        """Set when what rests must end: somebody needs its place, or wants to know now."""
+        self._rest = Shared(lines)
+        """Up also when somebody wants to know now."""
 
     def listen(self, call: Callable[[], None]) -> Callable[[], None]:
         """Call `call` on the loop when something changed; returns what ends that."""
@@ -49,7 +46,7 @@ class Watch:
 
     def refresh(self) -> None:
         """Look at once: somebody has just changed something."""
-        self._up.set()
+        self._rest.up.set()
 
     def _tell(self) -> None:
         for call in tuple(self._listeners.values()):
@@ -60,7 +57,7 @@ class Watch:
         try:
             await self._run()
         finally:
-            self._give()
+            self._rest.give()
 
     async def _run(self) -> None:
         mark, failures = "none", 0
@@ -74,7 +71,7 @@ class Watch:
                     Unreachable.exit_code,
                     ExecTimeout.exit_code,
                 )
-                self._give()
+                self._rest.give()
                 self._tell()
                 await asyncio.sleep(steps[min(failures, len(steps) - 1)])
                 failures += 1
@@ -87,44 +84,20 @@ class Watch:
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._up.wait()
-
-    async def _place(self) -> bool:
-        """Whether a request may rest. The place is kept from one to the next, or it would be fought for."""
-        if self._outranked or not self._held:
-            self._give()
-            self._held = await self._lines.take(self, self._step_back, patience=PATIENCE, rank=1)
-        return self._held
-
-    def _step_back(self) -> None:
-        self._outranked = True
-        self._up.set()
-
-    def _give(self) -> None:
-        self._held = self._outranked = False
-        self._lines.give(self)
+                await self._rest.up.wait()
 
     async def _look(self, mark: str) -> tuple[bool, str]:
         """One request: whether something changed by itself, and the new mark."""
-        cap = self.place.provider.limits.exec_cap
-        rest = self._timing.watch if cap is None else max(1, min(self._timing.watch, int(cap) - 3))
-        hurry = mark == "none" or self._up.is_set()
-        self._up.clear()
-        self._rests = not hurry and await self._place()
+        rest = rest_for(self._timing.watch, self.place.provider.limits.exec_cap)
+        hurry = mark == "none" or self._rest.up.is_set()
+        self._rest.up.clear()
+        self._rests = not hurry and await self._rest.take()
         rest = rest if self._rests else 0
-        asked = asyncio.ensure_future(
-            roster.watch(self.place, mark, rest, self._timing.nap, timeout=self._timing.deadline + rest)
-        )
-        up = asyncio.ensure_future(self._up.wait())
-        try:
-            await asyncio.wait({asked, up} if self._rests else {asked}, return_when=asyncio.FIRST_COMPLETED)
-            if not asked.done():
-                return False, mark
-            new, listed = asked.result()
-        finally:
-            for task in (asked, up):
-                task.cancel()
-            await asyncio.gather(asked, up, return_exceptions=True)
+        request = roster.watch(self.place, mark, rest, self._timing.nap, timeout=self._timing.deadline + rest)
+        told = await (self._rest.unless_up(request) if self._rests else request)
+        if told is None:
+            return False, mark
+        new, listed = told
         self._rests = self._rests or hurry
         changed = new != mark or bool(self.error)
         self.listed, self.error, self.unreachable = tuple(listed), "", False

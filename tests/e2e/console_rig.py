@@ -133,3 +133,14 @@ async def hub(timing: Timing = QUICK) -> AsyncIterator[Hub]:
         yield made
     finally:
         await made.aclose()
+
+
+async def reachable(handle: ConsoleHandle, step: int = 700) -> list[str]:
+    """Every row a view can reach, oldest first, as if somebody had scrolled up page after page."""
+    history = handle.screen.history
+    while True:
+        first = history.first
+        if await handle.history(first - step, step) >= first:
+            break
+    rows = [row.text.rstrip() for row in history] + [row.rstrip() for row in handle.screen.display]
+    return [row for row in rows if row]

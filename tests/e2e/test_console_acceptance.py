@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from console_rig import QUICK, Rig, cells, hub, text, until
+from console_rig import QUICK, Rig, cells, hub, reachable, text, until
 from faults import FaultyProvider
 from figures import proving, size
 from hosts import SshWorld, processes
@@ -186,17 +186,6 @@ NUMBERS = "i=0; while [ $i -lt {count} ]; do i=$((i + 1)); echo line $i; done; p
 
 def numbered(rows: list[str]) -> list[int]:
     return [int(found[1]) for row in rows if (found := re.match(r"line (\d+)\s*$", row))]
-
-
-async def reachable(handle: ConsoleHandle, step: int = 700) -> list[str]:
-    """Every row a view can reach, oldest first, as if somebody had scrolled up page after page."""
-    history = handle.screen.history
-    while True:
-        first = history.first
-        if await handle.history(first - step, step) >= first:
-            break
-    rows = [row.text.rstrip() for row in history] + [row.rstrip() for row in handle.screen.display]
-    return [row for row in rows if row]
 
 
 async def each_line_once(handle: ConsoleHandle, count: int) -> None:

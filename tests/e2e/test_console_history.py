@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from console_rig import Rig, hub, rig, size, text, until
+from console_rig import Rig, hub, reachable, rig, size, text, until
 from faults import FaultyProvider
 from figures import record
 
@@ -32,17 +32,6 @@ print("over", flush=True); time.sleep(600)
 
 async def printed(it: Rig, handle: ConsoleHandle, count: int, rate: float) -> None:
     await until(lambda: "over" in text(handle), "the end of the output", 10 + 3 * count / rate)
-
-
-async def scrolled_to_the_top(handle: ConsoleHandle, step: int = 700) -> list[str]:
-    """Every row a view can reach, oldest first, as if somebody had scrolled up page after page."""
-    history = handle.screen.history
-    while True:
-        first = history.first
-        if await handle.history(first - step, step) >= first:
-            break
-    rows = [row.text.rstrip() for row in history] + [row.rstrip() for row in handle.screen.display]
-    return [row for row in rows if row]
 
 
 async def flooded(it: Rig, handle: ConsoleHandle) -> None:
@@ -72,7 +61,7 @@ async def test_attached_amid_output_each_line_is_there_once(tmp_path: Path, caps
             handle = await consoles.open(it.with_provider(provider))
             await handle.ready(10)
             await printed(it, handle, count, rate)
-            rows = await scrolled_to_the_top(handle)
+            rows = await reachable(handle)
         assert NOT_KEPT not in rows
         assert numbers(rows) == list(range(count))
         assert rows[0] == "begin"
@@ -99,7 +88,7 @@ async def test_skipped_output_is_fetched_when_somebody_scrolls_back(tmp_path: Pa
             first = handle.status.generation
             await flooded(it, handle)
             assert handle.status.generation > first, "nothing was skipped, so nothing was shown"
-            rows = await scrolled_to_the_top(handle, 9000)
+            rows = await reachable(handle, 9000)
         assert numbers(rows) == list(range(count))
         assert NOT_KEPT not in rows
 
@@ -117,7 +106,7 @@ async def test_at_the_limit_what_is_missing_is_marked(tmp_path: Path, caps: Cap 
             await handle.ready(10)
             it.tmux("send-keys", "-t", f"={MAIN_CONSOLE}:", "Enter")
             await printed(it, handle, count, rate)
-            rows = await scrolled_to_the_top(handle)
+            rows = await reachable(handle)
         check_marked(rows, count, least=1900)
         record(
             f"history-limit 2,000, {'L1' if caps else 'L3'}",
@@ -138,7 +127,7 @@ async def test_a_late_comer_finds_the_last_lines_and_a_marker_above(tmp_path: Pa
             handle = await consoles.open(it.place)
             await handle.ready(10)
             await until(lambda: "over" in text(handle), "the picture")
-            rows = await scrolled_to_the_top(handle)
+            rows = await reachable(handle)
         assert rows[0] == NOT_KEPT
         check_marked(rows, count, least=1900)
 
@@ -157,11 +146,11 @@ async def test_history_survives_a_skip_at_the_limit(tmp_path: Path) -> None:
             handle = await consoles.open(it.place, MAIN_CONSOLE, Authority.TYPE)
             await handle.ready(10)
             await until(lambda: "begin" in text(handle), "the early lines")
-            await scrolled_to_the_top(handle)
+            await reachable(handle)
             first = handle.status.generation
             await flooded(it, handle)
             assert handle.status.generation > first, "nothing was skipped, so nothing was shown"
-            rows = await scrolled_to_the_top(handle)
+            rows = await reachable(handle)
         early = [int(row.split()[1]) for row in rows if row.startswith("early")]
         assert len(early) >= 1700
         assert early == list(range(3001 - len(early), 3001))
@@ -191,10 +180,10 @@ async def test_a_resize_wraps_every_row_anew(tmp_path: Path) -> None:
             handle = await consoles.open(it.place, MAIN_CONSOLE, Authority.TYPE)
             await handle.ready(10)
             await until(lambda: "over" in text(handle), "the output")
-            wide = await scrolled_to_the_top(handle)
+            wide = await reachable(handle)
             assert len([row for row in wide if "narrow" in row]) == 300
             await handle.resize(30, 24)
             await until(lambda: handle.screen.columns == 30, "the narrow screen")
-            narrow = await scrolled_to_the_top(handle)
+            narrow = await reachable(handle)
             assert next(row for row in narrow if " and some" in row).startswith("1 and")
             assert len([row for row in narrow if " and some" in row]) == 300
